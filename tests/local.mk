@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
+# make check         unit and parity tests, and what is quick (TESTS)
+# make check-system  the real daemon, real workers and a real browser (SYSTEM_TESTS)
+# make check-long    what takes longer than a check should (LONG_TESTS)
+# Every test prints TAP and finds the programs in ORTHOD and ORTHO_WORKER.
+TEST_EXTENSIONS = .py .mjs
+PY_LOG_COMPILER = /usr/bin/python3
+PY_LOG_DRIVER = $(LOG_DRIVER)
+MJS_LOG_COMPILER = node
+MJS_LOG_DRIVER = $(LOG_DRIVER)
+
+AM_TESTS_ENVIRONMENT += \
+	ORTHOD='$(abs_top_builddir)/orthod'; export ORTHOD; \
+	ORTHO_WORKER='$(abs_top_builddir)/ortho-worker'; export ORTHO_WORKER; \
+	OD_SRCDIR='$(abs_top_srcdir)'; export OD_SRCDIR;
+
+# One line a file, relative to the root; they belong into EXTRA_DIST too.
+SYSTEM_TESTS =
+LONG_TESTS =
+EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS)
+
+check-system: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
+
+check-long: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LONG_TESTS)'
+
+.PHONY: check-system check-long
