@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+# tests/unit/core/NAME_test.c mirrors core/**/NAME.c.
+if HAVE_CMOCKA
+CORE_TEST_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS) $(CMOCKA_CFLAGS)
+CORE_TEST_LIBS = $(CORE_LIBS) $(CMOCKA_LIBS)
+core_tests =
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+
+core_tests += tests/unit/core/philox_test
+tests_unit_core_philox_test_SOURCES = tests/unit/core/philox_test.c
+tests_unit_core_philox_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_philox_test_LDADD = $(CORE_TEST_LIBS)
+endif
