@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where every activation and every gradient of an activation lies: one arena, offsets by liveness.
+//
+// Time runs over the steps of a training step: forward of node 0..N-1 at 0..N-1, backward of node
+// N-1..0 at N..2N-1. A value lives from the step that writes it to the last step that reads it
+// (the end, for a kept one), its gradient from the first consumer's backward to its producer's.
+// Two that live at the same time never overlap. Inputs and parameters lie elsewhere.
+#ifndef OD_CORE_GRAPH_PLAN_H
+#define OD_CORE_GRAPH_PLAN_H
+
+#include "core/graph/graph.h"
+
+enum { OD_PLAN_ALIGNMENT = 64 }; // bytes
+
+typedef struct od_plan {
+    int64_t batch;            // the largest batch that fits
+    int64_t arena_bytes;      // exactly what a run needs
+    int64_t *value_offset;    // bytes from the arena's start, by value; -1: not in the arena
+    int64_t *gradient_offset; // the same for gradients
+} od_plan;
+
+// The plan of a finished graph.
+od_status od_plan_new(const od_graph *graph, int64_t batch, od_plan **out,
+                      od_error *error) OD_MUST_CHECK;
+void od_plan_free(od_plan *plan); // NULL is fine
+
+#endif
