@@ -4,6 +4,7 @@ noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	base/buffer.c base/buffer.h \
 	base/clock.c base/clock.h \
+	base/datasets.c base/datasets.h \
 	base/embedded.c base/embedded.h \
 	base/error.c base/error.h \
 	base/file.c base/file.h \

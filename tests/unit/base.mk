@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+# tests/unit/base/NAME_test.c mirrors base/NAME.c.
+if HAVE_CMOCKA
+BASE_TEST_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(CMOCKA_CFLAGS)
+BASE_TEST_LIBS = libbase.a $(CJSON_LIBS) $(CMOCKA_LIBS) -lm
+base_tests =
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+
+base_tests += tests/unit/base/datasets_test
+tests_unit_base_datasets_test_SOURCES = tests/unit/base/datasets_test.c tests/unit/scratch.h
+tests_unit_base_datasets_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_datasets_test_LDADD = $(BASE_TEST_LIBS)
+endif

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data sets there are: facts that daemon and worker both need, and where the files lie.
+// Nothing is ever fetched: a data set is on this machine, or the error says how it gets there.
+#ifndef OD_BASE_DATASETS_H
+#define OD_BASE_DATASETS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { OD_DATASETS_PATH_BYTES = 4096, OD_DATASETS_FILES = 4 };
+
+typedef struct od_dataset_facts {
+    const char *name;         // as in data.dataset
+    const char *default_root; // the folder where a null data.root looks
+    const char *package;      // the Debian package that fills default_root, or NULL
+    bool readable;            // by this version; false: only the facts are here
+    bool augmented;           // data.augment "auto" changes the pixels
+    bool idx;                 // files are IDX, each plain or with ".gz"
+    int channels, image_size, classes;
+    int patch_size;                    // a ViT's own, where model.patch_size is null
+    int64_t train_count, eval_count;   // images of the published files
+    float mean[3], std[3];             // per channel, of pixels scaled to [0, 1]
+    // Below the root. IDX: training images, training labels, evaluation images, evaluation labels.
+    // Others: the files or folders that must be there.
+    const char *files[OD_DATASETS_FILES];
+} od_dataset_facts;
+
+extern const od_dataset_facts od_datasets[]; // ends with a row whose name is NULL
+
+// The row called name, or NULL.
+const od_dataset_facts *od_datasets_find(const char *name);
+
+// The folder that holds every file of a data set: root, or its default where root is NULL, into
+// out. OD_E_INVALID: no such data set. OD_E_NOT_FOUND: the error names the path that was looked
+// at and the package or the files that are missing.
+od_status od_datasets_locate(const char *name, const char *root, char out[OD_DATASETS_PATH_BYTES],
+                             od_error *error) OD_MUST_CHECK;
+
+// The path of file below root into out: root/file, else (IDX) root/file.gz. OD_E_NOT_FOUND as
+// above.
+od_status od_datasets_file(const od_dataset_facts *facts, const char *root, const char *file,
+                           char out[OD_DATASETS_PATH_BYTES], od_error *error) OD_MUST_CHECK;
+
+#endif
