@@ -8,3 +8,18 @@ libcore_a_SOURCES =
 
 # randomness
 libcore_a_SOURCES += core/rng/philox.c core/rng/philox.h
+
+# kernels
+libcore_a_SOURCES += \
+	core/backend/backend.c core/backend/backend.h \
+	core/backend/host.c core/backend/host.h \
+	core/backend/kernels.h \
+	core/backend/ref/attention.c \
+	core/backend/ref/connect.c \
+	core/backend/ref/layernorm.c \
+	core/backend/ref/loss.c \
+	core/backend/ref/matmul.c \
+	core/backend/ref/parameters.c \
+	core/backend/ref/pointwise.c \
+	core/backend/ref/ref.c core/backend/ref/ref.h \
+	core/backend/ref/tokens.c

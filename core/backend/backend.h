@@ -26,9 +26,9 @@
 typedef struct od_device od_device; // opaque; each backend has its own
 
 typedef struct od_device_options {
-    int threads;     // OpenMP threads, >= 1; ignored by cuda
+    int threads;      // OpenMP threads, >= 1; ignored by cuda
     const char *blas; // cpu: "onednn", "openblas" or NULL for the best that is compiled in
-} od_device_options;
+} od_device_options; // NULL in the place of options: one thread, the best blas
 
 typedef enum od_connection {
     OD_CONNECT_LINEAR,     // x + f
@@ -44,22 +44,27 @@ typedef enum od_connection {
 enum { OD_CONNECT_STATS = 6 };
 
 typedef struct od_adam_options {
-    float lr, beta1, beta2, eps, weight_decay;
+    double lr, beta1, beta2, eps, weight_decay;
     bool decoupled;  // AdamW: p -= lr * weight_decay * p; else L2: g += weight_decay * p
     int64_t step;    // of this update, from 1: bias corrections 1 - beta^step
 } od_adam_options;
 
 typedef struct od_sgd_options {
-    float lr, momentum, weight_decay; // v = momentum v + (g + weight_decay p); p -= lr v
-    bool first;                       // the first update sets v = g + weight_decay p
+    double lr, momentum, weight_decay; // v = momentum v + (g + weight_decay p); p -= lr v
+    bool first;                        // the first update sets v = g + weight_decay p
 } od_sgd_options;
 
 typedef struct od_backend {
     const char *name; // "ref", "cpu", "cuda"
 
     // --- device ---------------------------------------------------------------------------
+    // OD_E_INVALID: fewer than one thread or an unknown blas; OD_E_UNSUPPORTED: a blas that is not
+    // compiled in.
     od_status (*open)(const od_device_options *options, od_device **out,
                       od_error *error) OD_MUST_CHECK;
+    // What computes the matrix products, for logs: "onednn 2.6.3", "openblas 0.3.21 SkylakeX",
+    // "plain loops". Lives as long as the device.
+    const char *(*describe)(const od_device *device);
     void (*close)(od_device *device); // NULL is fine
     // Zeroed memory, aligned to 64 bytes.
     od_status (*alloc)(od_device *device, size_t bytes, void **out, od_error *error) OD_MUST_CHECK;
