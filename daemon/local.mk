@@ -1,1 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+# orthod: libdaemon.a is all of it but the HTTP side (daemon/http/local.mk) and main().
+noinst_LIBRARIES += libdaemon.a
+libdaemon_a_SOURCES = \
+	daemon/config.h \
+	daemon/daemon.h \
+	daemon/exec/planner.h \
+	daemon/exec/rundir.c daemon/exec/rundir.h \
+	daemon/queue/queue.h \
+	daemon/store/events.h \
+	daemon/store/experiments.h \
+	daemon/store/idempotency.h \
+	daemon/store/jobs.h \
+	daemon/store/points.h \
+	daemon/store/store.h
+libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
+
+include daemon/http/local.mk

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line and the --config file say. The command line wins; --listen there replaces
+// the file's.
+#ifndef OD_DAEMON_CONFIG_H
+#define OD_DAEMON_CONFIG_H
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum { OD_CONFIG_LISTEN_MAX = 16 };
+
+// Where to listen. A TCP address is a loopback one: there is no login yet.
+typedef struct od_listen {
+    char text[PATH_MAX]; // as it was given
+    struct sockaddr_storage address;
+    socklen_t address_bytes;
+} od_listen;
+
+typedef enum od_config_action {
+    OD_CONFIG_RUN,
+    OD_CONFIG_HELP,    // --help: print and exit 0
+    OD_CONFIG_VERSION, // --version: print and exit 0
+} od_config_action;
+
+typedef struct od_config {
+    od_config_action action;
+    od_listen listen[OD_CONFIG_LISTEN_MAX];
+    size_t listen_count;
+    char state_dir[PATH_MAX];
+    char worker[PATH_MAX]; // ortho-worker; beside orthod when not given
+    int64_t cpu_slots;
+    int64_t default_threads; // half of the slots, at least one
+    od_log_level log_level;
+} od_config;
+
+// Reads arguments, file and environment. OD_E_INVALID: wrong usage (exit 2); anything else: 1.
+od_status od_config_read(int argc, char **argv, od_config *out, od_error *error) OD_MUST_CHECK;
+
+extern const char od_config_help[];
+
+#endif

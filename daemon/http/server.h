@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP server inside the loop.
+#ifndef OD_DAEMON_HTTP_SERVER_H
+#define OD_DAEMON_HTTP_SERVER_H
+
+#include "daemon/daemon.h"
+
+// Listens on every address of daemon->config. Requests are answered from then on; /readyz says 503
+// until daemon->ready. An address that cannot be had is one clear line in error.
+od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) OD_MUST_CHECK;
+
+// Stops listening and ends all connections. Its handles close on the loop, then the memory is
+// freed. NULL is fine.
+void od_http_close(od_http *http);
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queue: accepts jobs, starts them as CPU slots allow, and carries out what people ask of
+// them. It is the only one that decides about states; the machine itself is written down in
+// states.h. Order: priority (higher first), then id; a job that does not fit waits, and those
+// behind it wait too, so that a wide job is never starved.
+//
+// All functions run on the loop's thread. Each done function runs later on the loop, exactly once,
+// after the commit and after the events of the change were published.
+#ifndef OD_DAEMON_QUEUE_QUEUE_H
+#define OD_DAEMON_QUEUE_QUEUE_H
+
+#include "base/error.h"
+#include "base/schema.h"
+#include "daemon/store/events.h"
+#include "daemon/store/idempotency.h"
+#include "daemon/store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct od_queue od_queue;
+
+typedef struct od_queue_config {
+    uv_loop_t *loop;
+    od_store *store;
+    od_event_sink sink;     // where all events go after their commit
+    const char *state_dir;  // runs are in STATE_DIR/runs/ID
+    const char *worker;     // path of ortho-worker
+    int64_t cpu_slots;      // of this machine
+    int64_t default_threads;
+    uint64_t stop_grace_ms; // between SIGTERM and SIGKILL
+} od_queue_config;
+
+od_status od_queue_new(const od_queue_config *config, od_queue **out,
+                       od_error *error) OD_MUST_CHECK;
+
+// Reads the jobs that have not ended, adopts the runs whose workers live, settles those whose
+// workers do not, and starts scheduling. done runs when the state of every job is known again.
+void od_queue_start(od_queue *queue, od_store_done done, void *ctx);
+
+// Lets go of all runs, leaving their workers alone, and frees once the loop has closed its
+// handles. To be called before od_store_close. NULL is fine.
+void od_queue_close(od_queue *queue);
+
+// One job to be. All strings are copied by od_queue_submit.
+typedef struct od_submission {
+    const char *spec;    // JSON, all defaults filled in, as the planner gave it back
+    const char *plan;    // JSON, the planner's
+    const char *variant; // JSON object, or NULL
+} od_submission;
+
+typedef struct od_submit_request {
+    const od_submission *jobs;
+    size_t count;                  // at least 1
+    const char *experiment_name;   // NULL: a job of its own, and count is 1
+    const char *experiment_base;   // JSON
+    const char *experiment_vary;   // JSON
+    const od_idempotency *request; // NULL: no key
+} od_submit_request;
+
+typedef struct od_submit_result {
+    int64_t experiment;  // 0: none
+    const int64_t *jobs; // ids, in the order of the request; NULL when replayed
+    size_t count;
+    bool replayed; // the key was known: id is what it made then
+    int64_t id;    // of the job, or of the experiment when there is one
+} od_submit_result;
+
+// faults is empty but for OD_E_INVALID: what of the spec cannot be met here (more threads than
+// slots, unknown jobs in queue.after); with several jobs, those of the first job at fault. result
+// is valid for OD_OK alone. OD_E_EXISTS: the key was used with another body. OD_E_BUSY: stopping.
+typedef void (*od_submit_done)(void *ctx, od_status status, const od_error *error,
+                               const od_submit_result *result, const od_faults *faults);
+
+// Stores all jobs, or none, and queues them. done may run before this function returns.
+void od_queue_submit(od_queue *queue, const od_submit_request *request, od_submit_done done,
+                     void *ctx);
+
+// The faults that od_queue_submit would find without the database (threads), for dry runs.
+// spec is the planner's.
+od_status od_queue_check(const od_queue *queue, const cJSON *spec, od_faults *faults) OD_MUST_CHECK;
+
+typedef enum od_queue_verb {
+    OD_QUEUE_CANCEL,
+    OD_QUEUE_PAUSE,
+    OD_QUEUE_RESUME,
+    OD_QUEUE_RETRY,
+} od_queue_verb;
+
+// OD_E_NOT_FOUND: no such job. OD_E_CONFLICT: its state forbids it; the error names the state. A
+// job that is already on the way to (or in) the wanted state is fine when that is not an end.
+void od_queue_ask(od_queue *queue, int64_t job, od_queue_verb verb, od_store_done done, void *ctx);
+
+typedef struct od_job_edit {
+    const char *name;   // NULL: stays
+    const char *notes;  // NULL: stays
+    const char *labels; // JSON object; NULL: stays
+    const int64_t *priority; // NULL: stays
+} od_job_edit;
+
+// OD_E_NOT_FOUND. Strings are copied.
+void od_queue_edit(od_queue *queue, int64_t job, const od_job_edit *edit, od_store_done done,
+                   void *ctx);
+
+// Deletes an ended job with its points, events and files. OD_E_NOT_FOUND, OD_E_CONFLICT.
+void od_queue_delete(od_queue *queue, int64_t job, od_store_done done, void *ctx);
+
+typedef struct od_queue_slots {
+    int64_t total;
+    int64_t free;
+    int64_t default_threads;
+} od_queue_slots;
+
+od_queue_slots od_queue_get_slots(const od_queue *queue);
+
+#endif

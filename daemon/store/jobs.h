@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of the tables jobs and attempts. These functions run inside work functions of the store.
+// Nothing here changes a state: that is daemon/queue/states.h alone.
+#ifndef OD_DAEMON_STORE_JOBS_H
+#define OD_DAEMON_STORE_JOBS_H
+
+#include "base/error.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// name, text. The numbers are those in the database: append only.
+#define OD_JOB_STATE_MAP(X)                                                                       \
+    X(QUEUED, "queued")                                                                           \
+    X(STARTING, "starting")                                                                       \
+    X(RUNNING, "running")                                                                         \
+    X(PAUSING, "pausing")                                                                         \
+    X(PAUSED, "paused")                                                                           \
+    X(CANCELLING, "cancelling")                                                                   \
+    X(SUCCEEDED, "succeeded")                                                                     \
+    X(FAILED, "failed")                                                                           \
+    X(CANCELLED, "cancelled")
+
+typedef enum od_job_state {
+#define X(name, text) OD_JOB_##name,
+    OD_JOB_STATE_MAP(X)
+#undef X
+        OD_JOB_STATES
+} od_job_state;
+
+const char *od_job_state_text(od_job_state state);
+// -1 when text is no state.
+int od_job_state_parse(const char *text);
+// succeeded, failed or cancelled.
+bool od_job_state_ended(od_job_state state);
+
+// One job. Times are wall milliseconds, 0 when not there yet. Strings are owned by the struct.
+typedef struct od_job {
+    int64_t id;
+    int64_t experiment;  // 0: none
+    char *variant;       // JSON object, or NULL for a job of its own
+    char *name;
+    char *notes;
+    char *labels;        // JSON object
+    char *spec;          // JSON, all defaults filled in
+    char *plan;          // JSON, what the planner said
+    char *connection;    // spec.residual.connection, for lists
+    char *model;         // "vit 64/6/4", for lists
+    od_job_state state;
+    char *reason;        // NULL or a sentence
+    int64_t priority;
+    int64_t threads;     // CPU slots it holds while it runs
+    int64_t attempt;     // 0 before the first start
+    int64_t crashes;     // crashed attempts since it was submitted or retried
+    int64_t retries;     // so many crashes are followed by another attempt
+    int64_t step;
+    int64_t steps;
+    int64_t epoch;
+    double eta_s;           // NaN: not known
+    double samples_per_sec; // NaN: not known
+    int64_t created_at_ms;
+    int64_t queued_at_ms;
+    int64_t started_at_ms; // of the first attempt
+    int64_t ended_at_ms;
+    int64_t tail_offset; // bytes of events.ndjson that are in the database
+} od_job;
+
+void od_job_fini(od_job *job);
+
+typedef struct od_job_list {
+    od_job *items;
+    size_t count;
+} od_job_list;
+
+void od_job_list_fini(od_job_list *list);
+
+// OD_E_NOT_FOUND when there is none.
+od_status od_jobs_get(sqlite3 *db, int64_t id, od_job *out, od_error *error) OD_MUST_CHECK;
+
+// Newest first. {0} asks for everything.
+typedef struct od_jobs_filter {
+    unsigned states;         // bits 1u << od_job_state; 0: all
+    const char *label_key;   // NULL: all
+    const char *label_value;
+    int64_t experiment;      // 0: all
+    int64_t before_id;       // only ids below; 0: all
+    size_t limit;            // 0: no limit
+} od_jobs_filter;
+
+od_status od_jobs_list(sqlite3 *db, const od_jobs_filter *filter, od_job_list *out,
+                       od_error *error) OD_MUST_CHECK;
+
+// Jobs per state; experiment 0 counts all jobs.
+od_status od_jobs_count(sqlite3 *db, int64_t experiment, int64_t counts[OD_JOB_STATES],
+                        od_error *error) OD_MUST_CHECK;
+
+#endif
