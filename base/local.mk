@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	base/embedded.c base/embedded.h \
 	base/error.c base/error.h \
 	base/file.c base/file.h \
+	base/json.c base/json_print.c base/json.h \
 	base/log.c base/log.h \
 	base/status.c base/status.h
 libbase_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)

@@ -11,4 +11,9 @@ base_tests += tests/unit/base/datasets_test
 tests_unit_base_datasets_test_SOURCES = tests/unit/base/datasets_test.c tests/unit/scratch.h
 tests_unit_base_datasets_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_datasets_test_LDADD = $(BASE_TEST_LIBS)
+
+base_tests += tests/unit/base/json_test
+tests_unit_base_json_test_SOURCES = tests/unit/base/json_test.c
+tests_unit_base_json_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_json_test_LDADD = $(BASE_TEST_LIBS)
 endif
