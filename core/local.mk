@@ -9,6 +9,11 @@ libcore_a_SOURCES =
 # randomness
 libcore_a_SOURCES += core/rng/philox.c core/rng/philox.h
 
+# data
+libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
+libcore_a_SOURCES += core/data/idx.c core/data/idx.h
+libcore_a_SOURCES += core/data/loader.c core/data/loader.h
+
 # kernels
 libcore_a_SOURCES += \
 	core/backend/backend.c core/backend/backend.h \

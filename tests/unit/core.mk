@@ -11,4 +11,19 @@ core_tests += tests/unit/core/philox_test
 tests_unit_core_philox_test_SOURCES = tests/unit/core/philox_test.c
 tests_unit_core_philox_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_philox_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/dataset_test
+tests_unit_core_dataset_test_SOURCES = tests/unit/core/dataset_test.c tests/unit/scratch.h
+tests_unit_core_dataset_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_dataset_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/idx_test
+tests_unit_core_idx_test_SOURCES = tests/unit/core/idx_test.c tests/unit/scratch.h
+tests_unit_core_idx_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_idx_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/loader_test
+tests_unit_core_loader_test_SOURCES = tests/unit/core/loader_test.c tests/unit/scratch.h
+tests_unit_core_loader_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_loader_test_LDADD = $(CORE_TEST_LIBS)
 endif

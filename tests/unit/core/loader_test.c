@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// core/data/loader.c: batches depend on (seed, epoch, batch) alone, every sample comes once an
+// epoch, and pixels are normalised as the data set's table says.
+#include "core/data/loader.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { COUNT = 23, SIDE = 2, BATCH = 5 };
+
+static uint8_t pixels[COUNT * SIDE * SIDE * 3];
+static int32_t labels_of_all[COUNT];
+
+// Sample i has the label i, so that labels tell the order.
+static od_dataset small(int64_t channels) {
+    for (int i = 0; i < COUNT; i++) {
+        labels_of_all[i] = i;
+    }
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(i * 7);
+    }
+    return (od_dataset){.count = COUNT,
+                        .height = SIDE,
+                        .width = SIDE,
+                        .channels = channels,
+                        .classes = COUNT,
+                        .mean = {0.5f, 0.25f, 0.125f},
+                        .std = {0.5f, 2.0f, 1.0f},
+                        .pixels = pixels,
+                        .labels = labels_of_all};
+}
+
+static od_loader *make(const od_dataset *dataset, bool shuffle, bool drop_last, uint64_t seed) {
+    od_loader *loader = NULL;
+    assert_int_equal(od_loader_new(dataset, BATCH, shuffle, drop_last, seed, &loader, NULL), OD_OK);
+    return loader;
+}
+
+// The labels of a whole epoch in order; returns how many.
+static int epoch_of(od_loader *loader, int64_t epoch, int32_t *labels) {
+    float images[BATCH * SIDE * SIDE * 3];
+    int64_t count = 0;
+    for (int64_t batch = 0; batch < od_loader_batches(loader); batch++) {
+        count += od_loader_fill(loader, epoch, batch, images, labels + count);
+    }
+    return (int)count;
+}
+
+static void last_batch_is_dropped_or_kept(void **state) {
+    (void)state;
+    od_dataset dataset = small(1);
+    int32_t labels[COUNT + BATCH];
+    od_loader *dropping = make(&dataset, false, true, 0);
+    assert_int_equal(od_loader_batches(dropping), COUNT / BATCH);
+    assert_int_equal(epoch_of(dropping, 0, labels), COUNT / BATCH * BATCH);
+    od_loader *keeping = make(&dataset, false, false, 0);
+    assert_int_equal(od_loader_batches(keeping), COUNT / BATCH + 1);
+    assert_int_equal(epoch_of(keeping, 0, labels), COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(labels[i], i); // not shuffled: file order
+    }
+    od_loader_free(dropping);
+    od_loader_free(keeping);
+    od_loader_free(NULL);
+}
+
+static void shuffled_epochs_are_permutations_of_their_own(void **state) {
+    (void)state;
+    od_dataset dataset = small(1);
+    od_loader *loader = make(&dataset, true, false, 7);
+    int32_t epochs[3][COUNT];
+    for (int epoch = 0; epoch < 3; epoch++) {
+        bool seen[COUNT] = {false};
+        assert_int_equal(epoch_of(loader, epoch, epochs[epoch]), COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            assert_false(seen[epochs[epoch][i]]);
+            seen[epochs[epoch][i]] = true;
+        }
+        for (int before = 0; before < epoch; before++) {
+            assert_memory_not_equal(epochs[epoch], epochs[before], sizeof epochs[0]);
+        }
+    }
+    od_loader_free(loader);
+}
+
+static void order_depends_on_seed_and_epoch_alone(void **state) {
+    (void)state;
+    od_dataset dataset = small(1);
+    od_loader *a = make(&dataset, true, false, 7);
+    od_loader *b = make(&dataset, true, false, 7);
+    od_loader *other = make(&dataset, true, false, 8);
+    int32_t first[COUNT], again[COUNT], different[COUNT];
+    epoch_of(a, 5, first);
+    epoch_of(b, 2, again); // another way to the same epoch
+    epoch_of(b, 5, again);
+    assert_memory_equal(first, again, sizeof first);
+    epoch_of(other, 5, different);
+    assert_memory_not_equal(first, different, sizeof first);
+    // One batch alone, asked for out of order.
+    float images[BATCH * SIDE * SIDE];
+    int32_t labels[BATCH];
+    od_loader_fill(b, 5, 2, images, labels);
+    assert_memory_equal(labels, first + 2 * BATCH, sizeof labels);
+    od_loader_free(a);
+    od_loader_free(b);
+    od_loader_free(other);
+}
+
+static void every_sample_can_stand_everywhere(void **state) {
+    (void)state;
+    od_dataset dataset = small(1);
+    od_loader *loader = make(&dataset, true, false, 1);
+    enum { EPOCHS = 4600 };
+    int32_t labels[COUNT];
+    static int places[COUNT][COUNT];
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        epoch_of(loader, epoch, labels);
+        for (int i = 0; i < COUNT; i++) {
+            places[i][labels[i]]++;
+        }
+    }
+    // 200 expected each, standard deviation 14; no place is 6 of them away.
+    for (int i = 0; i < COUNT * COUNT; i++) {
+        assert_in_range(places[i / COUNT][i % COUNT], 200 - 84, 200 + 84);
+    }
+    od_loader_free(loader);
+}
+
+static void pixels_are_normalised_per_channel(void **state) {
+    (void)state;
+    od_dataset dataset = small(3);
+    od_loader *loader = make(&dataset, true, false, 3);
+    float images[BATCH * SIDE * SIDE * 3];
+    int32_t labels[BATCH];
+    assert_int_equal(od_loader_fill(loader, 0, 1, images, labels), BATCH);
+    for (int i = 0; i < BATCH; i++) {
+        for (int p = 0; p < SIDE * SIDE * 3; p++) {
+            int c = p % 3;
+            double value = pixels[labels[i] * SIDE * SIDE * 3 + p] / 255.0;
+            double expected = (value - dataset.mean[c]) / dataset.std[c];
+            double difference = (double)images[i * SIDE * SIDE * 3 + p] - expected;
+            assert_true(difference < 1e-6 && difference > -1e-6);
+        }
+    }
+    od_loader_free(loader);
+}
+
+static void nothing_to_batch_is_refused(void **state) {
+    (void)state;
+    od_dataset dataset = small(1);
+    od_loader *loader = NULL;
+    od_error error;
+    assert_int_equal(od_loader_new(&dataset, 0, true, true, 0, &loader, &error), OD_E_INVALID);
+    dataset.count = 0;
+    assert_int_equal(od_loader_new(&dataset, 1, true, true, 0, &loader, &error), OD_E_INVALID);
+    assert_null(loader);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(last_batch_is_dropped_or_kept),
+        cmocka_unit_test(shuffled_epochs_are_permutations_of_their_own),
+        cmocka_unit_test(order_depends_on_seed_and_epoch_alone),
+        cmocka_unit_test(every_sample_can_stand_everywhere),
+        cmocka_unit_test(pixels_are_normalised_per_channel),
+        cmocka_unit_test(nothing_to_batch_is_refused),
+    };
+    return cmocka_run_group_tests_name("core/data/loader", tests, NULL, NULL);
+}
