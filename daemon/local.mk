@@ -7,12 +7,14 @@ libdaemon_a_SOURCES = \
 	daemon/exec/planner.h \
 	daemon/exec/rundir.c daemon/exec/rundir.h \
 	daemon/queue/queue.h \
-	daemon/store/events.h \
-	daemon/store/experiments.h \
-	daemon/store/idempotency.h \
-	daemon/store/jobs.h \
-	daemon/store/points.h \
-	daemon/store/store.h
+	daemon/store/events.c daemon/store/events.h \
+	daemon/store/experiments.c daemon/store/experiments.h \
+	daemon/store/idempotency.c daemon/store/idempotency.h \
+	daemon/store/jobs.c daemon/store/jobs.h \
+	daemon/store/migrations.c daemon/store/migrations.h \
+	daemon/store/points.c daemon/store/points.h \
+	daemon/store/sql.c daemon/store/sql.h \
+	daemon/store/store.c daemon/store/store.h
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
 
 include daemon/http/local.mk

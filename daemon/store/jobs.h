@@ -96,4 +96,35 @@ od_status od_jobs_list(sqlite3 *db, const od_jobs_filter *filter, od_job_list *o
 od_status od_jobs_count(sqlite3 *db, int64_t experiment, int64_t counts[OD_JOB_STATES],
                         od_error *error) OD_MUST_CHECK;
 
+// --- for the queue -------------------------------------------------------------------------
+
+// A new row, queued, with what job says of experiment, variant, name, notes, labels, spec, plan,
+// connection, model, priority, threads, retries, steps and created_at_ms.
+od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id, od_error *error) OD_MUST_CHECK;
+
+// NULL leaves a value as it is. OD_E_NOT_FOUND.
+od_status od_jobs_edit(sqlite3 *db, int64_t id, const char *name, const char *notes,
+                       const char *labels, const int64_t *priority, od_error *error) OD_MUST_CHECK;
+
+// Deletes the row and, with it, the job's attempts, series, points and events, and notes that its
+// files are to be removed. The state is the caller's concern.
+od_status od_jobs_delete(sqlite3 *db, int64_t id, od_error *error) OD_MUST_CHECK;
+
+// The jobs whose files are still to be removed, and that they have been. free(*ids).
+od_status od_jobs_removals(sqlite3 *db, int64_t **ids, size_t *count,
+                           od_error *error) OD_MUST_CHECK;
+od_status od_jobs_removed(sqlite3 *db, int64_t id, od_error *error) OD_MUST_CHECK;
+
+// How far a run is. step and epoch only; a NaN rate or rest is "not known".
+od_status od_jobs_set_progress(sqlite3 *db, int64_t id, int64_t step, int64_t steps, int64_t epoch,
+                               double eta_s, double samples_per_sec,
+                               od_error *error) OD_MUST_CHECK;
+
+od_status od_jobs_set_tail(sqlite3 *db, int64_t id, int64_t tail_offset,
+                           od_error *error) OD_MUST_CHECK;
+
+// What the `start` line of an attempt said.
+od_status od_jobs_attempt_started(sqlite3 *db, int64_t id, int64_t attempt, int64_t from_step,
+                                  int64_t pid, const char *boot_id, od_error *error) OD_MUST_CHECK;
+
 #endif
