@@ -14,6 +14,9 @@ libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
 libcore_a_SOURCES += core/data/idx.c core/data/idx.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
 
+# file formats
+libcore_a_SOURCES += core/io/safetensors.c core/io/safetensors.h
+
 # kernels
 libcore_a_SOURCES += \
 	core/backend/backend.c core/backend/backend.h \

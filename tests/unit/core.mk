@@ -26,4 +26,9 @@ core_tests += tests/unit/core/loader_test
 tests_unit_core_loader_test_SOURCES = tests/unit/core/loader_test.c tests/unit/scratch.h
 tests_unit_core_loader_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_loader_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/safetensors_test
+tests_unit_core_safetensors_test_SOURCES = tests/unit/core/safetensors_test.c tests/unit/scratch.h
+tests_unit_core_safetensors_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_safetensors_test_LDADD = $(CORE_TEST_LIBS)
 endif
