@@ -7,8 +7,15 @@ libbase_a_SOURCES = \
 	base/datasets.c base/datasets.h \
 	base/embedded.c base/embedded.h \
 	base/error.c base/error.h \
+	base/faults.c \
 	base/file.c base/file.h \
 	base/json.c base/json_print.c base/json.h \
 	base/log.c base/log.h \
-	base/status.c base/status.h
+	base/schema.c base/schema.h \
+	base/schema_check.c base/schema_check.h \
+	base/schemas.c base/schemas.h \
+	base/status.c base/status.h \
+	base/suggest.c base/suggest.h
+# Files that other folders make and embed add themselves here.
+nodist_libbase_a_SOURCES =
 libbase_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)

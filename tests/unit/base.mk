@@ -16,4 +16,9 @@ base_tests += tests/unit/base/json_test
 tests_unit_base_json_test_SOURCES = tests/unit/base/json_test.c
 tests_unit_base_json_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_json_test_LDADD = $(BASE_TEST_LIBS)
+
+base_tests += tests/unit/base/schemas_test
+tests_unit_base_schemas_test_SOURCES = tests/unit/base/schemas_test.c
+tests_unit_base_schemas_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_schemas_test_LDADD = $(BASE_TEST_LIBS)
 endif
