@@ -183,7 +183,11 @@ typedef struct od_backend {
 extern const od_backend od_backend_ref;
 extern const od_backend od_backend_cpu;
 
-// "ref" or "cpu" (and "cuda" where it was built); NULL for any other name.
+// "ref" or "cpu"; NULL for any other name.
 const od_backend *od_backend_find(const char *name);
+
+// Those, and "cuda" from its plugin. OD_E_INVALID: no such name; OD_E_UNSUPPORTED: the plugin was
+// not built or does not load. *out is valid as long as the process.
+od_status od_backend_load(const char *name, const od_backend **out, od_error *error) OD_MUST_CHECK;
 
 #endif

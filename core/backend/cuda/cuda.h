@@ -25,6 +25,8 @@ struct od_device {
     char description[256];
 };
 
+extern const od_backend od_backend_cuda;
+
 // Remembers a failure unless there is one already. Returns false when the device has failed.
 bool od_cuda_check(od_device *device, cudaError_t result, const char *what);
 
