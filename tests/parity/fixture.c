@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the fixtures lie is compiled in (PARITY_DATA), so that builds outside the source find them.
+#include "tests/parity/fixture.h"
+
+#include "config.h"
+
+#include "base/file.h"
+#include "tests/parity/cmocka_headers.h"
+
+#include <stdio.h>
+
+enum { MAX_FIXTURE_BYTES = 1 << 20 };
+
+const fixture_machine fixture_machines[] = {
+    {"ref", &od_backend_ref, {.threads = 1, .blas = NULL}},
+    {NULL, NULL, {0, NULL}},
+};
+
+void fixture_ok(od_status status, const od_error *error) {
+    if (status != OD_OK) {
+        fail_msg("%s: %s", od_status_text(status), error->text);
+    }
+}
+
+static void path_of(char *out, size_t out_bytes, const char *name) {
+    int length = snprintf(out, out_bytes, "%s/%s", PARITY_DATA, name);
+    assert_true(length > 0 && (size_t)length < out_bytes);
+}
+
+cJSON *fixture_json(const char *name) {
+    char path[4096];
+    path_of(path, sizeof path, name);
+    od_buffer text = {0};
+    od_error error = {0};
+    fixture_ok(od_file_read(path, MAX_FIXTURE_BYTES, &text, &error), &error);
+    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    od_buffer_fini(&text);
+    if (json == NULL) {
+        fail_msg("%s is no JSON", path);
+    }
+    return json;
+}
+
+void fixture_safetensors(const char *name, od_safetensors *out) {
+    char path[4096];
+    path_of(path, sizeof path, name);
+    od_error error = {0};
+    fixture_ok(od_safetensors_read(path, MAX_FIXTURE_BYTES, out, &error), &error);
+}
+
+double fixture_number(const cJSON *object, const char *key) {
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (!cJSON_IsNumber(node)) {
+        fail_msg("the fixture has no number '%s'", key);
+    }
+    return node->valuedouble;
+}

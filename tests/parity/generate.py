@@ -1,0 +1,274 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the numbers that the parity tests hold orthod against, computed by PyTorch.
+
+    generate.py            writes data/ beside this file
+    generate.py --verify   computes them anew and compares with data/, printing TAP
+
+Needs Debian's python3-torch and dataset-fashion-mnist. Every case trains in float32, as PyTorch
+does by default, and again in float64. What the two runs differ by is what rounding alone does to
+PyTorch, and is stored as `drift`: the tests allow no less than that.
+"""
+import argparse
+import copy
+import json
+import os
+import sys
+import tempfile
+
+import torch
+
+import golden_ops
+import safetensors_file
+import training
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+STATISTICS_AT = (1, 2, 10, 20)
+
+BASE = {
+    "name": "", "notes": "", "labels": {},
+    "model": {"arch": "vit", "preset": "N", "width": 24, "depth": 2, "heads": 3, "patch_size": 7,
+              "drop_path": 0, "mlp_dropout": 0, "layernorm_head": False},
+    "residual": {"connection": "linear", "method": "feature", "pattern": "default",
+                 "rescale_mode": "scalar", "eps": 1e-6, "blocks": None, "probability": None,
+                 "perturbation": None},
+    # Ten batches of 16 an epoch; five samples are left over and dropped.
+    "data": {"dataset": "fashion-mnist", "root": None, "shuffle": False, "augment": "none",
+             "limit_train": 165, "limit_eval": 250, "mixup": None, "randaugment": None,
+             "random_erase": 0},
+    "train": {"epochs": 2, "max_steps": None, "batch_size": 16, "grad_accumulate_steps": 1,
+              "precision": "fp32", "seed": 1,
+              "optimizer": {"type": "adam", "lr": 1e-3, "weight_decay": 1e-4, "beta1": 0.9,
+                            "beta2": 0.999, "momentum": 0.9},
+              "schedule": {"type": "const", "warmup_epochs": 0, "warmup_type": "linear",
+                           "min_lr": None, "decay_epochs": [80, 120], "decay_ratio": 0.2},
+              "grad_clip": None, "label_smoothing": 0, "gradient_checkpointing": False},
+    "eval": {"every_epochs": None, "every_steps": None},
+    "log": {"interval": 1, "residual_stats": True},
+    "checkpoint": {"every_steps": None, "every_epochs": None, "keep": 1},
+    "init_from": None,
+    "resources": {"device": "cpu", "count": 1, "threads": 2, "time_limit_s": None},
+    "queue": {"priority": 0, "after": [], "retries": 0},
+}
+
+LINEAR = {"residual.connection": "linear"}
+NEGATIVE = {"residual.connection": "linear", "residual.method": "negative"}
+FEATURE = {"residual.connection": "orthogonal", "residual.method": "feature"}
+GLOBAL = {"residual.connection": "orthogonal", "residual.method": "global"}
+SGD = {"train.optimizer.type": "sgd", "train.optimizer.lr": 0.01}
+
+CASES = {
+    "linear-adam": {**LINEAR},
+    "linear-sgd": {**LINEAR, **SGD},
+    "negative-adam": {**NEGATIVE},
+    "negative-sgd": {**NEGATIVE, **SGD},
+    "feature-adam": {**FEATURE},
+    "feature-sgd": {**FEATURE, **SGD},
+    "global-adam": {**GLOBAL},
+    "global-sgd": {**GLOBAL, **SGD},
+    "adamw": {**FEATURE, "train.optimizer.type": "adamw", "train.optimizer.weight_decay": 0.5,
+              "train.optimizer.beta1": 0.8, "train.optimizer.beta2": 0.95},
+    "smoothing": {**FEATURE, "train.label_smoothing": 0.1},
+    "clip": {**FEATURE, **SGD, "train.grad_clip": 1.0},
+    # Seven batches of eight an epoch: three pairs and one alone.
+    "accumulate": {**FEATURE, "train.grad_accumulate_steps": 2, "data.limit_train": 60,
+                   "train.epochs": 5},
+    "blocks": {**FEATURE, "residual.blocks": [0]},
+    "eps": {**FEATURE, **SGD, "residual.eps": 0.1},
+    "warmup-cos": {**FEATURE, "train.schedule.type": "cos", "train.schedule.warmup_epochs": 0.5},
+    "cos-min": {**LINEAR, **SGD, "train.schedule.type": "cos", "train.schedule.min_lr": 1e-3,
+                "train.schedule.warmup_epochs": 0.25},
+    "warmup-lin": {**LINEAR, "train.schedule.type": "lin", "train.schedule.warmup_epochs": 1,
+                   "train.schedule.min_lr": 1e-4},
+    "warmup-step": {**LINEAR, **SGD, "train.schedule.type": "step",
+                    "train.schedule.warmup_epochs": 0.5, "train.schedule.warmup_type": "const",
+                    "train.schedule.decay_epochs": [1, 1.5]},
+    "max-steps": {**LINEAR, "train.schedule.type": "cos", "train.max_steps": 7,
+                  "train.schedule.warmup_epochs": 0.5},
+}
+
+# Their point is the learning rate, which is compared step by step; the weights stay unwritten to
+# keep the folder small.
+WEIGHTLESS = ("cos-min", "max-steps", "warmup-lin", "warmup-step")
+
+
+def put(spec, dotted, value):
+    """Sets what is there already: a path that leads nowhere is a mistake."""
+    *parents, key = dotted.split(".")
+    for parent in parents:
+        spec = spec[parent]
+    if key not in spec:
+        raise KeyError(dotted)
+    spec[key] = value
+
+
+def spec_of(name):
+    spec = copy.deepcopy(BASE)
+    spec["name"] = name
+    for path, value in CASES[name].items():
+        put(spec, path, value)
+    return spec
+
+
+def start_weights():
+    torch.manual_seed(20250511)
+    return training.build(spec_of("linear-adam")).state_dict()
+
+
+def relative(a, b):
+    return abs(a - b) / max(abs(b), 1e-30)
+
+
+def train(spec, weights, dtype):
+    run = training.Run(spec, weights, dtype)
+    steps = [run.advance() for _ in range(run.steps)]
+    limit = spec["data"]["limit_eval"]
+    return steps, training.evaluate(run.model, limit), run.model.state_dict()
+
+
+def parts_of(name, tensor):
+    """The tensor, or, of a fused qkv bias, its thirds. The key third is a matter of its own: adding
+    the same to all keys changes no attention, so its gradient is zero but for rounding."""
+    if not name.endswith("qkv.bias"):
+        return {name: tensor}
+    return {f"{name}[{part}]": third
+            for part, third in zip(("query", "key", "value"), tensor.chunk(3))}
+
+
+def apart(begin, end32, end64):
+    """How far rounding has taken the float32 run from the float64 one, in units of the update."""
+    moved = (end64.double() - begin.double()).norm().item()
+    return (end32.double() - end64.double()).norm().item() / moved if moved > 0 else 0.0
+
+
+def drift_of(start, single, double):
+    """What float32 rounding does to PyTorch's own run: the largest relative differences."""
+    (steps32, eval32, weights32), (steps64, eval64, weights64) = single, double
+    statistics = [
+        relative(a, b)
+        for step32, step64 in zip(steps32, steps64)
+        for row32, row64 in zip(step32["statistics"], step64["statistics"])
+        for a, b in zip(row32["values"], row64["values"])
+    ]
+    updates = {}
+    for name, begin in start.items():
+        parts = (parts_of(name, tensor) for tensor in (begin, weights32[name], weights64[name]))
+        begins, ends32, ends64 = parts
+        updates.update({part: apart(begins[part], ends32[part], ends64[part]) for part in begins})
+    return {
+        "loss": max(relative(a["loss"], b["loss"]) for a, b in zip(steps32, steps64)),
+        "grad_norm": max(relative(a["grad_norm"], b["grad_norm"])
+                         for a, b in zip(steps32, steps64)),
+        "statistics": max(statistics),
+        "eval_loss": relative(eval32["loss"], eval64["loss"]),
+        "updates": updates,
+    }
+
+
+def case_of(name, start):
+    spec = spec_of(name)
+    start = training.with_eps(start, spec)
+    single = train(spec, start, torch.float32)
+    double = train(spec, start, torch.float64)
+    steps, evaluation, weights = single
+    result = {
+        "case": name,
+        "torch": torch.__version__,
+        "spec": spec,
+        "start_weights": "start.safetensors",
+        "final_weights": None if name in WEIGHTLESS else f"{name}.safetensors",
+        "steps": [
+            {key: value for key, value in step.items()
+             if key != "statistics" or step["step"] in STATISTICS_AT}
+            for step in steps
+        ],
+        "eval": evaluation,
+        "float64": {"losses": [step["loss"] for step in double[0]],
+                    "eval_loss": double[1]["loss"]},
+        "drift": drift_of(start, single, double),
+    }
+    return result, weights
+
+
+def write_text(path, value):
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(value, file, separators=(",", ":"))
+        file.write("\n")
+
+
+def write_all(folder):
+    start = start_weights()
+    safetensors_file.write(os.path.join(folder, "start.safetensors"), start)
+    written = {}
+    for name in CASES:
+        result, weights = case_of(name, start)
+        if result["final_weights"]:
+            # Cases that PyTorch ends with the same bits share a file.
+            bits = b"".join(tensor.numpy().tobytes() for tensor in weights.values())
+            result["final_weights"] = written.setdefault(bits, result["final_weights"])
+            if result["final_weights"] == f"{name}.safetensors":
+                safetensors_file.write(os.path.join(folder, f"{name}.safetensors"), weights)
+        write_text(os.path.join(folder, f"{name}.json"), result)
+    golden_ops.write(os.path.join(folder, "ops.safetensors"))
+
+
+def farthest(a, b):
+    """The largest relative difference of two JSON values; infinite where their shapes differ."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return max((farthest(a[key], b[key]) for key in a), default=0.0)
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return max((farthest(*pair) for pair in zip(a, b)), default=0.0)
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) / max(abs(a), abs(b), 1e-6)
+    return 0.0 if a == b else float("inf")
+
+
+def differences(folder, name):
+    """What the committed case and the one in folder differ by, as a list of sentences."""
+    found = []
+    with open(os.path.join(DATA, f"{name}.json"), encoding="ascii") as file:
+        old = json.load(file)
+    with open(os.path.join(folder, f"{name}.json"), encoding="ascii") as file:
+        new = json.load(file)
+    # Float32 rounds differently on other processors; float64 shows nothing of it.
+    for key, bound in (("spec", 0), ("steps", 1e-3), ("eval", 1e-4), ("float64", 1e-9)):
+        far = farthest(old[key], new[key])
+        if far > bound:
+            found.append(f"{key}: {far:.2g} apart")
+    return found
+
+
+def verify():
+    with tempfile.TemporaryDirectory() as folder:
+        write_all(folder)
+        print(f"1..{len(CASES) + 1}")
+        failed = 0
+        for number, name in enumerate(CASES, 1):
+            found = differences(folder, name)
+            failed += bool(found)
+            print(f"{'not ok' if found else 'ok'} {number} - {name}")
+            for line in found:
+                print(f"# {line}")
+        paths = (os.path.join(place, "ops.safetensors") for place in (DATA, folder))
+        (old, old_meta), (new, new_meta) = (safetensors_file.read(path) for path in paths)
+        same = old_meta == new_meta and old.keys() == new.keys() and all(
+            torch.allclose(old[name].double(), new[name].double(), rtol=1e-6, atol=1e-7)
+            for name in old
+        )
+        print(f"{'ok' if same else 'not ok'} {len(CASES) + 1} - ops")
+        return 1 if failed or not same else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--verify", action="store_true", help="compare with data/, write nothing")
+    torch.set_num_threads(1)
+    if parser.parse_args().verify:
+        return verify()
+    os.makedirs(DATA, exist_ok=True)
+    write_all(DATA)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# orthod beside numbers that PyTorch computed. tests/parity/generate.py wrote them into data/.
+PARITY_CASES = \
+	accumulate adamw blocks clip cos-min eps feature-adam feature-sgd global-adam global-sgd \
+	linear-adam linear-sgd max-steps negative-adam negative-sgd smoothing warmup-cos warmup-lin \
+	warmup-step
+# Cases that end with the same weights share a file; cases about the learning rate have none.
+PARITY_WEIGHTS = \
+	start ops accumulate adamw blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
+	negative-adam negative-sgd smoothing warmup-cos
+EXTRA_DIST += \
+	$(PARITY_CASES:%=tests/parity/data/%.json) \
+	$(PARITY_WEIGHTS:%=tests/parity/data/%.safetensors) \
+	tests/parity/fashion_mnist.py \
+	tests/parity/generate.py \
+	tests/parity/golden_ops.py \
+	tests/parity/safetensors_file.py \
+	tests/parity/training.py \
+	tests/parity/vit.py
+
+SYSTEM_TESTS += tests/parity/verify_goldens.py
+
+if HAVE_CMOCKA
+PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
+parity_programs = tests/parity/ops_test
+check_PROGRAMS += $(parity_programs)
+TESTS += $(parity_programs)
+
+tests_parity_ops_test_SOURCES = \
+	tests/parity/bench.c tests/parity/bench.h \
+	tests/parity/cmocka_headers.h \
+	tests/parity/fixture.c tests/parity/fixture.h \
+	tests/parity/ops_test.c
+tests_parity_ops_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_ops_test_LDADD = $(CORE_TEST_LIBS)
+endif
