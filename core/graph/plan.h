@@ -10,11 +10,15 @@
 
 #include "core/graph/graph.h"
 
-enum { OD_PLAN_ALIGNMENT = 64 }; // bytes
+enum {
+    OD_PLAN_ALIGNMENT = 64,    // bytes
+    OD_PLAN_STATS_STRIDE = 16, // floats from one connection's statistics to the next
+};
 
 typedef struct od_plan {
     int64_t batch;            // the largest batch that fits
-    int64_t arena_bytes;      // exactly what a run needs
+    int64_t arena_bytes;      // exactly what a run needs, and
+    int64_t stats_bytes;      // for the statistics of the connections
     int64_t *value_offset;    // bytes from the arena's start, by value; -1: not in the arena
     int64_t *gradient_offset; // the same for gradients
 } od_plan;

@@ -5,8 +5,6 @@
 
 #include "core/graph/plan.h"
 
-enum { OD_RUN_STATS_STRIDE = 16 }; // floats from one connection's statistics to the next
-
 typedef struct od_run od_run;
 
 // Allocates the arena and the memory for statistics on the device. Borrows all arguments until
@@ -33,7 +31,7 @@ void od_run_backward(od_run *run, const od_run_options *options);
 // Memory of a value, on the device. An activation is there until its memory is used again: forever
 // for kept values.
 void *od_run_memory(const od_run *run, int value);
-// [connection_count, OD_RUN_STATS_STRIDE] on the device, OD_CONNECT_STATS used in each row.
+// [connection_count, OD_PLAN_STATS_STRIDE] on the device, OD_CONNECT_STATS used in each row.
 const float *od_run_stats(const od_run *run);
 
 #endif

@@ -26,6 +26,7 @@ typedef struct od_model_tensor {
     int64_t shape[OD_TENSOR_MAX_RANK]; // PyTorch's
     int64_t count;                     // its product
     int value;                         // of the graph; -1: a buffer, constant at init.scale
+    int64_t offset;                    // floats into the flat buffers of parameters; -1: a buffer
     od_init init;
 } od_model_tensor;
 
@@ -33,6 +34,7 @@ typedef struct od_model {
     od_graph *graph;
     od_model_tensor *tensors; // in the order of the state_dict
     int tensor_count;
+    int64_t flat_count;      // floats of a flat buffer: tensors start at multiples of 64 bytes
     int images, labels;      // inputs [batch, height, width, channels], [batch] int32
     int logits, loss, rank;  // kept: [batch, classes], [batch], [batch] int32
 } od_model;

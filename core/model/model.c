@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/model.h"
+
+#include "core/graph/fuse.h"
+#include "core/model/vit.h"
+#include "core/rng/philox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIRST_CAPACITY = 64,
+    FLAT_ALIGNMENT = 16, // floats
+};
+
+typedef struct architecture {
+    const char *name;
+    od_status (*build)(const od_spec *spec, od_model *model, od_error *error);
+} architecture;
+
+static const architecture architectures[] = {
+    {"vit", od_vit_build},
+};
+
+static od_status build(const od_spec *spec, od_model *model, od_error *error) {
+    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++) {
+        if (strcmp(spec->model.arch, architectures[i].name) == 0) {
+            return architectures[i].build(spec, model, error);
+        }
+    }
+    return od_error_set(error, OD_E_UNSUPPORTED, "this build has no model \"%s\"; give \"vit\"",
+                        spec->model.arch);
+}
+
+static void lay_out(od_model *model) {
+    for (int i = 0; i < model->tensor_count; i++) {
+        od_model_tensor *tensor = &model->tensors[i];
+        if (tensor->value < 0) {
+            tensor->offset = -1;
+            continue;
+        }
+        tensor->offset = model->flat_count;
+        model->flat_count +=
+            (tensor->count + FLAT_ALIGNMENT - 1) / FLAT_ALIGNMENT * FLAT_ALIGNMENT;
+    }
+}
+
+static od_status assemble(const od_spec *spec, bool fuse, od_model *model, od_error *error) {
+    OD_TRY(od_graph_new(&model->graph, error));
+    OD_TRY(build(spec, model, error));
+    OD_TRY(od_graph_finish(model->graph, error));
+    lay_out(model);
+    return fuse ? od_graph_fuse(model->graph, error) : OD_OK;
+}
+
+od_status od_model_new(const od_spec *spec, bool fuse, od_model **out, od_error *error) {
+    od_model *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for a model");
+    }
+    od_status status = assemble(spec, fuse, model, error);
+    if (status != OD_OK) {
+        od_model_free(model);
+        return status;
+    }
+    *out = model;
+    return OD_OK;
+}
+
+void od_model_free(od_model *model) {
+    if (model == NULL) {
+        return;
+    }
+    od_graph_free(model->graph);
+    free(model->tensors);
+    free(model);
+}
+
+int64_t od_model_parameters(const od_model *model) {
+    int64_t count = 0;
+    for (int i = 0; i < model->tensor_count; i++) {
+        count += model->tensors[i].value >= 0 ? model->tensors[i].count : 0;
+    }
+    return count;
+}
+
+static void fill(od_philox *stream, const od_init *init, int64_t count, float *values) {
+    for (int64_t i = 0; i < count; i++) {
+        switch (init->kind) {
+        case OD_INIT_CONSTANT:
+            values[i] = init->scale;
+            break;
+        case OD_INIT_UNIFORM:
+            values[i] = (2 * od_philox_uniform(stream) - 1) * init->scale;
+            break;
+        case OD_INIT_NORMAL:
+            values[i] = od_philox_normal(stream) * init->scale;
+            break;
+        }
+    }
+}
+
+void od_model_init_tensor(const od_model *model, int index, uint64_t seed, float *values) {
+    uint64_t number = 0;
+    for (int i = 0; i < index; i++) {
+        number += model->tensors[i].value >= 0 ? 1 : 0;
+    }
+    od_philox stream;
+    od_philox_init(&stream, seed, OD_PURPOSE_INIT, 0, number);
+    fill(&stream, &model->tensors[index].init, model->tensors[index].count, values);
+}
+
+// A zeroed entry of that name at the end of the list, or NULL after a fault.
+static od_model_tensor *add_tensor(od_model *model, const char *name) {
+    const bool is_full = model->tensor_count % FIRST_CAPACITY == 0;
+    if (is_full) {
+        const size_t capacity = (size_t)model->tensor_count + FIRST_CAPACITY;
+        od_model_tensor *larger = realloc(model->tensors, capacity * sizeof *larger);
+        if (larger == NULL) {
+            od_graph_fault(model->graph, "no memory for %zu tensors", capacity);
+            return NULL;
+        }
+        model->tensors = larger;
+    }
+    od_model_tensor *tensor = &model->tensors[model->tensor_count++];
+    memset(tensor, 0, sizeof *tensor);
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    return tensor;
+}
+
+int od_model_add_parameter(od_model *model, const char *name, int rank, const int64_t *shape,
+                           od_shape value_shape, od_init init) {
+    od_model_tensor *tensor = add_tensor(model, name);
+    if (tensor == NULL) {
+        return -1;
+    }
+    tensor->rank = rank;
+    tensor->count = 1;
+    for (int i = 0; i < rank; i++) {
+        tensor->shape[i] = shape[i];
+        tensor->count *= shape[i];
+    }
+    tensor->init = init;
+    tensor->value = od_graph_parameter(model->graph, name, value_shape);
+    return tensor->value;
+}
+
+void od_model_add_buffer(od_model *model, const char *name, float value) {
+    od_model_tensor *tensor = add_tensor(model, name);
+    if (tensor == NULL) {
+        return;
+    }
+    tensor->rank = 1;
+    tensor->shape[0] = tensor->count = 1;
+    tensor->value = -1;
+    tensor->init = (od_init){OD_INIT_CONSTANT, value};
+}

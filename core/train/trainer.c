@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// Step s (from 0) is group s % steps_per_epoch of epoch s / steps_per_epoch: the position in the
+// data follows from the step alone, so a resumed run needs no more than that number.
+//
+// A step: zero the gradients; for each micro-batch of the group forward and backward, which add
+// to the gradients, scaled so that the sum is the gradient of the mean loss of the whole group;
+// look at the loss; clip; update. The last group of an epoch may be short.
+#include "core/train/trainer.h"
+
+#include "core/train/schedule.h"
+#include "core/train/trainer_private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double CLIP_EPS = 1e-6; // torch.nn.utils.clip_grad_norm_
+
+const char *const od_connection_stat_names[OD_CONNECT_STATS] = {
+    "x_norm2", "f_par_norm2", "f_ortho_norm2", "rho_par", "rho_ortho", "cos_x_out",
+};
+
+// --- making and freeing --------------------------------------------------------------------
+
+static od_status check_data(const od_spec *spec, const od_dataset *data, const char *split,
+                            od_error *error) {
+    const od_model_spec *model = &spec->model;
+    if (data->height != model->image_size || data->width != model->image_size ||
+        data->channels != model->channels || data->classes != model->classes) {
+        return od_error_set(error, OD_E_INVALID,
+                            "the %s split has %lld x %lld images of %lld channels in %lld classes; "
+                            "the model takes %lld x %lld, %lld and %lld",
+                            split, (long long)data->height, (long long)data->width,
+                            (long long)data->channels, (long long)data->classes,
+                            (long long)model->image_size, (long long)model->image_size,
+                            (long long)model->channels, (long long)model->classes);
+    }
+    return OD_OK;
+}
+
+static od_status alloc_floats(od_trainer *t, int64_t count, float **out, od_error *error) {
+    void *memory = NULL;
+    OD_TRY(t->backend->alloc(t->device, (size_t)count * sizeof(float), &memory, error));
+    *out = memory;
+    return OD_OK;
+}
+
+static od_status alloc_parameters(od_trainer *t, od_error *error) {
+    const int64_t count = t->model->flat_count;
+    void *norm = NULL;
+    OD_TRY(alloc_floats(t, count, &t->parameters, error));
+    OD_TRY(alloc_floats(t, count, &t->gradients, error));
+    for (int i = 0; i < t->optimizer->state_count; i++) {
+        OD_TRY(alloc_floats(t, count, &t->states[i], error));
+    }
+    OD_TRY(t->backend->alloc(t->device, sizeof *t->norm, &norm, error));
+    t->norm = norm;
+    return OD_OK;
+}
+
+static od_status alloc_batch(od_trainer *t, od_error *error) {
+    const od_value *values = t->model->graph->values;
+    const int64_t n = t->micro_batch;
+    const size_t images = (size_t)od_value_bytes(&values[t->model->images], n);
+    const size_t labels = (size_t)od_value_bytes(&values[t->model->labels], n);
+    const size_t stats = (size_t)t->memory->stats_bytes;
+    od_trainer_batch *batch = &t->batch;
+    OD_TRY(t->backend->alloc(t->device, images, &batch->images, error));
+    OD_TRY(t->backend->alloc(t->device, labels, &batch->labels, error));
+    batch->host_images = malloc(images);
+    batch->host_labels = malloc(labels);
+    batch->host_rank = malloc((size_t)n * sizeof *batch->host_rank);
+    batch->host_loss = malloc((size_t)n * sizeof *batch->host_loss);
+    t->host_stats = malloc(stats + 1);
+    t->stats = calloc((size_t)t->model->graph->connection_count + 1, sizeof *t->stats);
+    if (batch->host_images == NULL || batch->host_labels == NULL || batch->host_rank == NULL ||
+        batch->host_loss == NULL || t->host_stats == NULL || t->stats == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for a batch of %lld images",
+                            (long long)n);
+    }
+    return OD_OK;
+}
+
+static void name_stats(od_trainer *t) {
+    const od_graph *graph = t->model->graph;
+    for (int n = 0; n < graph->node_count; n++) {
+        const od_node *node = &graph->nodes[n];
+        if (node->connection >= 0) {
+            od_connection_stats *stats = &t->stats[node->connection];
+            snprintf(stats->tag, sizeof stats->tag, "%s", node->tag);
+            stats->block = node->block;
+        }
+    }
+}
+
+static void bind(od_trainer *t) {
+    for (int i = 0; i < t->model->tensor_count; i++) {
+        const od_model_tensor *tensor = &t->model->tensors[i];
+        if (tensor->value >= 0) {
+            od_run_bind(t->run, tensor->value, t->parameters + tensor->offset,
+                        t->gradients + tensor->offset);
+        }
+    }
+    od_run_bind(t->run, t->model->images, t->batch.images, NULL);
+    od_run_bind(t->run, t->model->labels, t->batch.labels, NULL);
+}
+
+static od_status draw_parameters(od_trainer *t, od_error *error) {
+    const int64_t count = t->model->flat_count;
+    float *values = calloc((size_t)count, sizeof *values);
+    if (values == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for %lld parameters",
+                            (long long)count);
+    }
+    for (int i = 0; i < t->model->tensor_count; i++) {
+        if (t->model->tensors[i].value >= 0) {
+            od_model_init_tensor(t->model, i, t->spec.train.seed,
+                                 values + t->model->tensors[i].offset);
+        }
+    }
+    t->backend->upload(t->device, t->parameters, values, (size_t)count * sizeof *values);
+    od_status status = t->backend->sync(t->device, error);
+    free(values);
+    return status;
+}
+
+static od_status open_data(od_trainer *t, const od_dataset *train, const od_dataset *eval,
+                           od_error *error) {
+    const od_spec *spec = &t->spec;
+    OD_TRY(check_data(spec, train, "training", error));
+    OD_TRY(check_data(spec, eval, "evaluation", error));
+    OD_TRY(od_loader_new(train, t->micro_batch, spec->data.shuffle, true, spec->train.seed,
+                         &t->train, error));
+    OD_TRY(od_loader_new(eval, t->micro_batch, false, false, spec->train.seed, &t->eval, error));
+    t->batches_per_epoch = od_loader_batches(t->train);
+    return OD_OK;
+}
+
+static od_status set_up(od_trainer *t, const od_device_options *options, const od_dataset *train,
+                        const od_dataset *eval, od_error *error) {
+    OD_TRY(od_trainer_plan_make(&t->spec, train->count, &t->plan, &t->model, &t->memory, error));
+    t->micro_batch = od_trainer_micro_batch(&t->spec);
+    t->optimizer = od_optimizer_of(t->spec.train.optimizer.type);
+    OD_TRY(open_data(t, train, eval, error));
+    OD_TRY(t->backend->open(options, &t->device, error));
+    OD_TRY(alloc_parameters(t, error));
+    OD_TRY(alloc_batch(t, error));
+    OD_TRY(od_run_new(t->model->graph, t->memory, t->backend, t->device, &t->run, error));
+    name_stats(t);
+    bind(t);
+    return draw_parameters(t, error);
+}
+
+od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
+                         const od_device_options *options, const od_dataset *train,
+                         const od_dataset *eval, od_trainer **out, od_error *error) {
+    od_trainer *trainer = calloc(1, sizeof *trainer);
+    if (trainer == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for a trainer");
+    }
+    trainer->spec = *spec;
+    trainer->backend = backend;
+    od_status status = set_up(trainer, options, train, eval, error);
+    if (status != OD_OK) {
+        od_trainer_free(trainer);
+        return status;
+    }
+    *out = trainer;
+    return OD_OK;
+}
+
+static void free_device_memory(od_trainer *t) {
+    void *const memory[] = {t->parameters, t->gradients,    t->states[0],    t->states[1],
+                            t->norm,       t->batch.images, t->batch.labels};
+    od_run_free(t->run);
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        t->backend->free(t->device, memory[i]);
+    }
+    t->backend->close(t->device);
+}
+
+void od_trainer_free(od_trainer *trainer) {
+    if (trainer == NULL) {
+        return;
+    }
+    if (trainer->device != NULL) {
+        free_device_memory(trainer);
+    }
+    free(trainer->stats);
+    free(trainer->host_stats);
+    free(trainer->batch.host_loss);
+    free(trainer->batch.host_rank);
+    free(trainer->batch.host_labels);
+    free(trainer->batch.host_images);
+    od_loader_free(trainer->eval);
+    od_loader_free(trainer->train);
+    od_plan_free(trainer->memory);
+    od_model_free(trainer->model);
+    free(trainer);
+}
+
+const od_trainer_plan *od_trainer_plan_borrow(const od_trainer *trainer) {
+    return &trainer->plan;
+}
+
+int64_t od_trainer_step_count(const od_trainer *trainer) {
+    return trainer->step;
+}
+
+const od_connection_stats *od_trainer_stats_borrow(const od_trainer *trainer, int *count) {
+    *count = trainer->model->graph->connection_count;
+    return trainer->stats;
+}
+
+// --- one batch -----------------------------------------------------------------------------
+
+static int64_t load(od_trainer *t, od_loader *loader, int64_t epoch, int64_t batch) {
+    od_trainer_batch *b = &t->batch;
+    const od_value *values = t->model->graph->values;
+    const int64_t n = od_loader_fill(loader, epoch, batch, b->host_images, b->host_labels);
+    t->backend->upload(t->device, b->images, b->host_images,
+                       (size_t)od_value_bytes(&values[t->model->images], n));
+    t->backend->upload(t->device, b->labels, b->host_labels,
+                       (size_t)od_value_bytes(&values[t->model->labels], n));
+    return n;
+}
+
+// Sums over samples.
+typedef struct score {
+    double loss;
+    int64_t samples, top1, top5;
+} score;
+
+static od_status add_score(od_trainer *t, int64_t n, score *sum, od_error *error) {
+    od_trainer_batch *b = &t->batch;
+    t->backend->download(t->device, b->host_loss, od_run_memory(t->run, t->model->loss),
+                         (size_t)n * sizeof *b->host_loss);
+    t->backend->download(t->device, b->host_rank, od_run_memory(t->run, t->model->rank),
+                         (size_t)n * sizeof *b->host_rank);
+    OD_TRY(t->backend->sync(t->device, error));
+    for (int64_t i = 0; i < n; i++) {
+        sum->loss += b->host_loss[i];
+        sum->top1 += b->host_rank[i] < 1;
+        sum->top5 += b->host_rank[i] < 5;
+    }
+    sum->samples += n;
+    return OD_OK;
+}
+
+// Adds this batch's statistics, each batch of the step having the same share.
+static void add_stats(od_trainer *t, double share) {
+    t->backend->download(t->device, t->host_stats, od_run_stats(t->run),
+                         (size_t)t->memory->stats_bytes);
+    for (int c = 0; c < t->model->graph->connection_count; c++) {
+        for (int s = 0; s < OD_CONNECT_STATS; s++) {
+            const float value = t->host_stats[c * OD_PLAN_STATS_STRIDE + s];
+            t->stats[c].values[s] += share * (double)value;
+        }
+    }
+}
+
+static void clear_stats(od_trainer *t) {
+    for (int c = 0; c < t->model->graph->connection_count; c++) {
+        memset(t->stats[c].values, 0, sizeof t->stats[c].values);
+    }
+}
+
+// --- one step ------------------------------------------------------------------------------
+
+// The micro-batches of a step: [first, first + count) of epoch.
+typedef struct group {
+    int64_t epoch, first, count;
+} group;
+
+static group group_of(const od_trainer *t) {
+    const int64_t most = t->spec.train.grad_accumulate_steps;
+    const int64_t first = t->step % t->plan.steps_per_epoch * most;
+    const int64_t left = t->batches_per_epoch - first;
+    return (group){t->step / t->plan.steps_per_epoch, first, left < most ? left : most};
+}
+
+static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_stats, score *sum,
+                                      od_error *error) {
+    t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
+    for (int64_t i = 0; i < g->count; i++) {
+        const int64_t n = load(t, t->train, g->epoch, g->first + i);
+        const od_run_options options = {
+            .batch = n,
+            .training = true,
+            .want_stats = want_stats,
+            .loss_scale = 1.0F / (float)(n * g->count),
+        };
+        od_run_forward(t->run, &options);
+        if (want_stats) {
+            add_stats(t, 1.0 / (double)g->count);
+        }
+        od_run_backward(t->run, &options);
+        OD_TRY(add_score(t, n, sum, error));
+    }
+    return OD_OK;
+}
+
+// *norm: the gradients' after clipping; NaN when nobody needs it.
+static od_status clip(od_trainer *t, bool want_norm, double *norm, od_error *error) {
+    const double most = t->spec.train.grad_clip;
+    *norm = NAN;
+    if (!want_norm && most <= 0) {
+        return OD_OK;
+    }
+    double squares = 0;
+    t->backend->sum_of_squares(t->device, t->norm, t->gradients, t->model->flat_count);
+    t->backend->download(t->device, &squares, t->norm, sizeof squares);
+    OD_TRY(t->backend->sync(t->device, error));
+    *norm = sqrt(squares);
+    const double factor = most > 0 ? most / (*norm + CLIP_EPS) : 1;
+    if (factor < 1) {
+        t->backend->scale(t->device, t->gradients, (float)factor, t->model->flat_count);
+        *norm *= factor;
+    }
+    return OD_OK;
+}
+
+// Of the step that comes next. As in the reference, an epoch of the schedule is never longer than
+// max_steps.
+static double learning_rate(const od_trainer *t) {
+    const od_train_spec *train = &t->spec.train;
+    const int64_t whole = t->plan.steps_per_epoch;
+    const bool is_cut = train->max_steps > 0 && train->max_steps < whole;
+    return train->optimizer.lr * od_schedule_factor(&train->schedule, train->optimizer.lr,
+                                                    train->epochs,
+                                                    is_cut ? train->max_steps : whole, t->step);
+}
+
+static od_status update(od_trainer *t, double lr, od_error *error) {
+    const od_optimizer_update update = {
+        .backend = t->backend,
+        .device = t->device,
+        .parameters = t->parameters,
+        .states = {t->states[0], t->states[1]},
+        .gradients = t->gradients,
+        .count = t->model->flat_count,
+        .step = t->step + 1,
+        .lr = lr,
+    };
+    t->optimizer->update(&t->spec.train.optimizer, &update);
+    return t->backend->sync(t->device, error);
+}
+
+od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_norm,
+                          od_step_result *out, od_error *error) {
+    if (trainer->step >= trainer->plan.steps) {
+        return od_error_set(error, OD_E_CONFLICT, "all %lld steps of this run are done",
+                            (long long)trainer->plan.steps);
+    }
+    const group g = group_of(trainer);
+    const double lr = learning_rate(trainer);
+    score sum = {0};
+    double norm;
+    if (want_stats) {
+        clear_stats(trainer);
+    }
+    OD_TRY(accumulate_gradients(trainer, &g, want_stats, &sum, error));
+    if (!isfinite(sum.loss)) {
+        return od_error_set(error, OD_E_NON_FINITE,
+                            "the loss of step %lld is %f; try a smaller lr, a longer warm-up or "
+                            "grad_clip",
+                            (long long)trainer->step + 1, sum.loss);
+    }
+    OD_TRY(clip(trainer, want_grad_norm, &norm, error));
+    OD_TRY(update(trainer, lr, error));
+    trainer->step++;
+    *out = (od_step_result){
+        .step = trainer->step,
+        .epoch = g.epoch,
+        .epoch_ended = trainer->step % trainer->plan.steps_per_epoch == 0,
+        .samples = sum.samples,
+        .loss = sum.loss / (double)sum.samples,
+        .accuracy = (double)sum.top1 / (double)sum.samples,
+        .lr = lr,
+        .grad_norm = norm,
+        .has_stats = want_stats,
+    };
+    return OD_OK;
+}
+
+// --- evaluation ----------------------------------------------------------------------------
+
+od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error *error) {
+    score sum = {0};
+    for (int64_t i = 0; i < od_loader_batches(trainer->eval); i++) {
+        const int64_t n = load(trainer, trainer->eval, 0, i);
+        const od_run_options options = {.batch = n};
+        od_run_forward(trainer->run, &options);
+        OD_TRY(add_score(trainer, n, &sum, error));
+    }
+    if (sum.samples == 0) {
+        return od_error_set(error, OD_E_INVALID, "the evaluation split is empty");
+    }
+    const double samples = (double)sum.samples;
+    *out = (od_eval_result){
+        .loss = sum.loss / samples,
+        .acc1 = (double)sum.top1 / samples,
+        .acc5 = (double)sum.top5 / samples,
+        .samples = sum.samples,
+    };
+    return OD_OK;
+}
