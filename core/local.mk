@@ -31,3 +31,36 @@ libcore_a_SOURCES += \
 	core/backend/ref/pointwise.c \
 	core/backend/ref/ref.c core/backend/ref/ref.h \
 	core/backend/ref/tokens.c
+
+# graph and ops
+libcore_a_SOURCES += \
+	core/graph/fuse.c core/graph/fuse.h \
+	core/graph/graph.c core/graph/graph.h \
+	core/graph/plan.c core/graph/plan.h \
+	core/graph/run.c core/graph/run.h \
+	core/op/attention.c \
+	core/op/connect.c \
+	core/op/connect_layernorm.c \
+	core/op/cross_entropy.c \
+	core/op/embed_tokens.c \
+	core/op/first_token.c \
+	core/op/gelu.c \
+	core/op/layernorm.c \
+	core/op/linear.c core/op/linear.h \
+	core/op/linear_gelu.c \
+	core/op/op.c core/op/op.h \
+	core/op/patchify.c
+
+# models
+libcore_a_SOURCES += \
+	core/model/model.c core/model/model.h \
+	core/model/vit.c core/model/vit.h
+
+# training
+libcore_a_SOURCES += \
+	core/train/optimizer.c core/train/optimizer.h \
+	core/train/schedule.c core/train/schedule.h \
+	core/train/trainer.c core/train/trainer.h \
+	core/train/trainer_plan.c \
+	core/train/trainer_private.h \
+	core/train/trainer_state.c

@@ -7,6 +7,13 @@ core_tests =
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 
+# whole models
+core_tests += tests/unit/core/trainer_test
+tests_unit_core_trainer_test_SOURCES = tests/unit/core/trainer_test.c $(tiny_sources)
+tests_unit_core_trainer_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_trainer_test_LDADD = $(CORE_TEST_LIBS)
+tiny_sources = tests/unit/core/tiny.c tests/unit/core/tiny.h
+
 core_tests += tests/unit/core/philox_test
 tests_unit_core_philox_test_SOURCES = tests/unit/core/philox_test.c
 tests_unit_core_philox_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/core/tiny.h"
+
+#include "core/rng/philox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+od_spec tiny_spec(void) {
+    od_spec spec = {
+        .model = {.arch = "vit", .width = 12, .depth = 2, .heads = 3, .patch_size = 4,
+                  .image_size = TINY_SIDE, .channels = 1, .classes = TINY_CLASSES},
+        .residual = {.connection = OD_CONNECT_ORTHOGONAL, .eps = 1e-6F},
+        .data = {.dataset = "tiny", .shuffle = true},
+        .train = {.epochs = 3, .batch_size = TINY_BATCH, .grad_accumulate_steps = 1, .seed = 7,
+                  .optimizer = {.type = OD_OPTIMIZER_ADAM, .lr = 3e-3, .beta1 = 0.9,
+                                .beta2 = 0.999, .momentum = 0.9},
+                  .schedule = {.type = OD_SCHEDULE_CONST, .min_lr = -1},
+                  .label_smoothing = 0.1},
+        .threads = 1,
+    };
+    for (int i = 0; i < OD_SPEC_MAX_BLOCKS; i++) {
+        spec.residual.orthogonal_block[i] = true;
+    }
+    return spec;
+}
+
+static void draw_image(od_philox *stream, int32_t label, uint8_t *pixels) {
+    for (int y = 0; y < TINY_SIDE; y++) {
+        for (int x = 0; x < TINY_SIDE; x++) {
+            const int quarter = y / 2 % 2 * 2 + x / 2 % 2;
+            const uint32_t light = quarter == label ? 120 : 0;
+            pixels[y * TINY_SIDE + x] = (uint8_t)(light + od_philox_below(stream, 100));
+        }
+    }
+}
+
+od_dataset *tiny_dataset(int64_t count, uint64_t seed) {
+    od_dataset *data = calloc(1, sizeof *data);
+    assert_non_null(data);
+    *data = (od_dataset){.count = count, .height = TINY_SIDE, .width = TINY_SIDE, .channels = 1,
+                         .classes = TINY_CLASSES, .mean = {0.3F}, .std = {0.2F}};
+    data->pixels = malloc((size_t)count * TINY_SIDE * TINY_SIDE);
+    data->labels = malloc((size_t)count * sizeof *data->labels);
+    assert_non_null(data->pixels);
+    assert_non_null(data->labels);
+    for (int64_t i = 0; i < count; i++) {
+        od_philox stream;
+        od_philox_init(&stream, seed, OD_PURPOSE_AUGMENT, 0, (uint64_t)i);
+        data->labels[i] = (int32_t)od_philox_below(&stream, TINY_CLASSES);
+        draw_image(&stream, data->labels[i], data->pixels + i * TINY_SIDE * TINY_SIDE);
+    }
+    return data;
+}
+
+od_trainer *tiny_trainer(const od_spec *spec, const char *backend) {
+    static od_dataset *train, *eval;
+    if (train == NULL) {
+        train = tiny_dataset(TINY_TRAIN, 1);
+        eval = tiny_dataset(TINY_EVAL, 2);
+    }
+    od_error error = {0};
+    od_trainer *trainer = NULL;
+    const od_device_options options = {.threads = 1};
+    od_status status = od_trainer_new(spec, od_backend_find(backend), &options, train, eval,
+                                      &trainer, &error);
+    if (status != OD_OK) {
+        fail_msg("%s", error.text);
+    }
+    return trainer;
+}
+
+od_step_result tiny_steps(od_trainer *trainer, int steps) {
+    od_step_result result = {0};
+    for (int i = 0; i < steps; i++) {
+        od_error error = {0};
+        if (od_trainer_step(trainer, false, false, &result, &error) != OD_OK) {
+            fail_msg("%s", error.text);
+        }
+    }
+    return result;
+}
+
+static size_t bytes_of(const od_named_tensor *tensor) {
+    size_t bytes = sizeof(float);
+    for (int i = 0; i < tensor->rank; i++) {
+        bytes *= (size_t)tensor->shape[i];
+    }
+    return bytes;
+}
+
+void tiny_assert_same_tensors(const od_tensor_list *left, const od_tensor_list *right) {
+    assert_int_equal(left->count, right->count);
+    for (size_t i = 0; i < left->count; i++) {
+        const od_named_tensor *a = &left->tensors[i], *b = &right->tensors[i];
+        assert_string_equal(a->name, b->name);
+        assert_int_equal(bytes_of(a), bytes_of(b));
+        if (memcmp(a->data, b->data, bytes_of(a)) != 0) {
+            fail_msg("%s differs", a->name);
+        }
+    }
+}
