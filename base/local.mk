@@ -11,11 +11,14 @@ libbase_a_SOURCES = \
 	base/file.c base/file.h \
 	base/json.c base/json_print.c base/json.h \
 	base/log.c base/log.h \
+	base/pointer.c base/pointer.h \
 	base/schema.c base/schema.h \
 	base/schema_check.c base/schema_check.h \
 	base/schemas.c base/schemas.h \
 	base/status.c base/status.h \
-	base/suggest.c base/suggest.h
+	base/student.c base/student.h \
+	base/suggest.c base/suggest.h \
+	base/vary.c base/vary.h
 # Files that other folders make and embed add themselves here.
 nodist_libbase_a_SOURCES =
 libbase_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)

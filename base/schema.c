@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/pointer.h"
 #include "base/schema_check.h"
 
 #include <math.h>
@@ -192,9 +193,9 @@ static od_status load_schema(loader *in, const cJSON *schema);
 
 static od_status load_child(loader *in, const char *name, const cJSON *schema) {
     size_t size = in->pointer.size;
-    OD_TRY(od_schema_check_push(&in->pointer, name));
+    OD_TRY(od_pointer_push(&in->pointer, name));
     OD_TRY(load_schema(in, schema));
-    od_schema_check_pop(&in->pointer, size);
+    od_pointer_cut(&in->pointer, size);
     return OD_OK;
 }
 
@@ -203,12 +204,12 @@ static od_status load_inside(loader *in, inside what, const cJSON *value) {
         return load_child(in, value->string, value);
     }
     size_t size = in->pointer.size;
-    OD_TRY(od_schema_check_push(&in->pointer, value->string));
+    OD_TRY(od_pointer_push(&in->pointer, value->string));
     const cJSON *child;
     cJSON_ArrayForEach(child, value) {
         OD_TRY(load_child(in, child->string, child));
     }
-    od_schema_check_pop(&in->pointer, size);
+    od_pointer_cut(&in->pointer, size);
     return OD_OK;
 }
 

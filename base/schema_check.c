@@ -3,6 +3,7 @@
 #include "base/schema_check.h"
 
 #include "base/json.h"
+#include "base/pointer.h"
 #include "base/suggest.h"
 
 #include <math.h>
@@ -13,22 +14,7 @@
 
 enum { SHOWN_BYTES = 60 };
 
-// --- pointers and references --------------------------------------------------------------
-
-od_status od_schema_check_push(od_buffer *pointer, const char *name) {
-    OD_TRY(od_buffer_append(pointer, "/", 1));
-    for (; *name != '\0'; name++) {
-        const char *escape = *name == '~' ? "~0" : *name == '/' ? "~1" : NULL;
-        OD_TRY(escape != NULL ? od_buffer_append(pointer, escape, 2)
-                              : od_buffer_append(pointer, name, 1));
-    }
-    return OD_OK;
-}
-
-void od_schema_check_pop(od_buffer *pointer, size_t size) {
-    pointer->size = size;
-    pointer->data[size] = '\0';
-}
+// --- references --------------------------------------------------------------------------
 
 const cJSON *od_schema_check_resolve(const cJSON *defs, const cJSON *reference) {
     static const char prefix[] = "#/$defs/";
@@ -319,21 +305,26 @@ od_status od_schema_check_pattern(od_schema_check *check, const cJSON *schema, c
     return complain_value(check, instance, rest);
 }
 
+// A value that is too large is not looked into: that keeps checking cheap, whatever is sent.
+static bool is_too_large(const cJSON *schema, const char *keyword, const cJSON *instance) {
+    const cJSON *maximum = cJSON_GetObjectItemCaseSensitive(schema, keyword);
+    return maximum != NULL && (double)cJSON_GetArraySize(instance) > maximum->valuedouble;
+}
+
 // --- arrays -------------------------------------------------------------------------------
 
 static od_status check_child(od_schema_check *check, const cJSON *schema, const char *name,
                              const cJSON *child) {
     size_t size = check->pointer.size;
-    OD_TRY(od_schema_check_push(&check->pointer, name));
+    OD_TRY(od_pointer_push(&check->pointer, name));
     OD_TRY(od_schema_check_value(check, schema, child));
-    od_schema_check_pop(&check->pointer, size);
+    od_pointer_cut(&check->pointer, size);
     return OD_OK;
 }
 
 od_status od_schema_check_items(od_schema_check *check, const cJSON *schema, const cJSON *keyword,
                                 const cJSON *instance) {
-    (void)schema;
-    if (!cJSON_IsArray(instance)) {
+    if (!cJSON_IsArray(instance) || is_too_large(schema, "maxItems", instance)) {
         return OD_OK;
     }
     char index[24];
@@ -373,8 +364,8 @@ static od_status complain_equal_items(od_schema_check *check, indexed_text *text
 
 od_status od_schema_check_unique_items(od_schema_check *check, const cJSON *schema,
                                        const cJSON *keyword, const cJSON *instance) {
-    (void)schema;
-    if (!cJSON_IsArray(instance) || !cJSON_IsTrue(keyword) || instance->child == NULL) {
+    if (!cJSON_IsArray(instance) || !cJSON_IsTrue(keyword) || instance->child == NULL ||
+        is_too_large(schema, "maxItems", instance)) {
         return OD_OK;
     }
     size_t count = (size_t)cJSON_GetArraySize(instance);
@@ -425,10 +416,10 @@ od_status od_schema_check_required(od_schema_check *check, const cJSON *schema,
     const cJSON *name;
     cJSON_ArrayForEach(name, keyword) {
         if (cJSON_GetObjectItemCaseSensitive(instance, name->valuestring) == NULL) {
-            OD_TRY(od_schema_check_push(&check->pointer, name->valuestring));
+            OD_TRY(od_pointer_push(&check->pointer, name->valuestring));
             OD_TRY(
                 od_faults_add(check->faults, check->pointer.data, "is missing; it has no default"));
-            od_schema_check_pop(&check->pointer, size);
+            od_pointer_cut(&check->pointer, size);
         }
     }
     return OD_OK;
@@ -458,15 +449,15 @@ static od_status complain_unknown_key(od_schema_check *check, const cJSON *prope
 static od_status check_unknown_key(od_schema_check *check, const cJSON *properties,
                                    const char *key) {
     size_t size = check->pointer.size;
-    OD_TRY(od_schema_check_push(&check->pointer, key));
+    OD_TRY(od_pointer_push(&check->pointer, key));
     OD_TRY(complain_unknown_key(check, properties, key));
-    od_schema_check_pop(&check->pointer, size);
+    od_pointer_cut(&check->pointer, size);
     return OD_OK;
 }
 
 od_status od_schema_check_additional_properties(od_schema_check *check, const cJSON *schema,
                                                 const cJSON *keyword, const cJSON *instance) {
-    if (!cJSON_IsObject(instance)) {
+    if (!cJSON_IsObject(instance) || is_too_large(schema, "maxProperties", instance)) {
         return OD_OK;
     }
     const cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");
@@ -505,8 +496,10 @@ static od_status check_name(od_schema_check *check, const cJSON *schema, const c
 
 od_status od_schema_check_property_names(od_schema_check *check, const cJSON *schema,
                                          const cJSON *keyword, const cJSON *instance) {
-    (void)schema;
-    const cJSON *member = cJSON_IsObject(instance) ? instance->child : NULL;
+    if (!cJSON_IsObject(instance) || is_too_large(schema, "maxProperties", instance)) {
+        return OD_OK;
+    }
+    const cJSON *member = instance->child;
     for (; member != NULL && !od_faults_full(check->faults); member = member->next) {
         OD_TRY(check_name(check, keyword, member->string));
     }

@@ -43,8 +43,4 @@ const cJSON *od_schema_check_resolve(const cJSON *defs, const cJSON *reference);
 // The definition that schema's $ref names, or NULL when it has none.
 const cJSON *od_schema_check_follow(const cJSON *defs, const cJSON *schema);
 
-// Appends "/NAME" with NAME escaped (RFC 6901); pop cuts the pointer back to size bytes.
-od_status od_schema_check_push(od_buffer *pointer, const char *name) OD_MUST_CHECK;
-void od_schema_check_pop(od_buffer *pointer, size_t size);
-
 #endif

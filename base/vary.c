@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// One working spec goes through all combinations; only the values that differ from the combination
+// before are put in anew. As soon as there is a fault no jobs will come of it: from then on only
+// those combinations are looked at that hold a value which was not checked yet.
+#include "base/vary.h"
+
+#include "base/json.h"
+#include "base/pointer.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_KEYS = 8 };
+
+typedef struct varied {
+    const cJSON *values; // the array; its string is the dotted path
+    size_t count;
+    size_t current;   // index that the working spec holds
+    size_t checked;   // values below this index have been in a checked combination
+    od_buffer place;  // pointer into the spec, "/train/seed"
+    od_buffer origin; // pointer into the experiment, "/vary/train.seed"
+} varied;
+
+typedef struct expansion {
+    const cJSON *experiment;
+    const od_schema *schema;
+    od_faults *faults;
+    varied axes[MAX_KEYS];
+    size_t axis_count;
+    cJSON *spec; // the working copy
+} expansion;
+
+// --- axes ---------------------------------------------------------------------------------
+
+static od_status split_path(od_buffer *pointer, const char *path) {
+    for (;;) {
+        size_t length = strcspn(path, ".");
+        char *name = strndup(path, length);
+        od_status status = name != NULL ? od_pointer_push(pointer, name) : OD_E_NO_MEMORY;
+        free(name);
+        if (status != OD_OK || path[length] == '\0') {
+            return status;
+        }
+        path += length + 1;
+    }
+}
+
+static od_status init_axes(expansion *work) {
+    const cJSON *values;
+    cJSON_ArrayForEach(values, cJSON_GetObjectItemCaseSensitive(work->experiment, "vary")) {
+        varied *axis = &work->axes[work->axis_count++];
+        axis->values = values;
+        axis->count = (size_t)cJSON_GetArraySize(values);
+        axis->current = axis->count; // none yet
+        OD_TRY(od_buffer_append_text(&axis->origin, "/vary"));
+        OD_TRY(od_pointer_push(&axis->origin, values->string));
+        OD_TRY(split_path(&axis->place, values->string));
+    }
+    return OD_OK;
+}
+
+// The part of pointer behind prefix ("" or "/..."), or NULL when it does not lie there.
+static const char *behind(const char *pointer, const char *prefix) {
+    size_t length = strlen(prefix);
+    bool inside = strncmp(pointer, prefix, length) == 0 &&
+                  (pointer[length] == '\0' || pointer[length] == '/');
+    return inside ? pointer + length : NULL;
+}
+
+static od_status refuse_overlaps(expansion *work) {
+    for (size_t i = 0; i < work->axis_count; i++) {
+        for (size_t k = 0; k < work->axis_count; k++) {
+            const varied *inner = &work->axes[i];
+            const varied *outer = &work->axes[k];
+            if (i != k && behind(inner->place.data, outer->place.data) != NULL) {
+                OD_TRY(od_faults_add(work->faults, inner->origin.data,
+                                     "lies inside \"%s\", which is varied too",
+                                     outer->values->string));
+            }
+        }
+    }
+    return OD_OK;
+}
+
+// A spec without values on the way gets objects there; anything else on the way is a fault.
+static od_status make_parents(expansion *work, const varied *axis) {
+    const char *path = axis->values->string;
+    for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        char *parent = strndup(path, (size_t)(dot - path));
+        if (parent == NULL) {
+            return OD_E_NO_MEMORY;
+        }
+        cJSON *present = od_json_at(work->spec, parent);
+        od_status status = OD_OK;
+        if (present == NULL) {
+            status = od_json_set(work->spec, parent, cJSON_CreateObject());
+        } else if (!cJSON_IsObject(present)) {
+            status = od_faults_add(work->faults, axis->origin.data,
+                                   "\"%s\" is no object in the base; leave it out there", parent);
+            dot = path + strlen(path) - 1; // there is nothing below it
+        }
+        free(parent);
+        OD_TRY(status);
+    }
+    return OD_OK;
+}
+
+// --- faults -------------------------------------------------------------------------------
+
+static od_status add_once(od_faults *faults, const char *pointer, const char *detail) {
+    for (size_t i = 0; i < faults->count; i++) {
+        if (strcmp(faults->items[i].pointer, pointer) == 0 &&
+            strcmp(faults->items[i].detail, detail) == 0) {
+            return OD_OK;
+        }
+    }
+    return od_faults_add(faults, pointer, "%s", detail);
+}
+
+// A fault of the value that axis put in, or of a place on the way to it. *known tells.
+static od_status blame_axis(expansion *work, const varied *axis, const od_fault *fault,
+                            bool *known) {
+    od_buffer pointer = {0};
+    od_buffer detail = {0};
+    const char *rest = behind(fault->pointer, axis->place.data);
+    bool no_such_place = strncmp(fault->detail, "unknown key", strlen("unknown key")) == 0 &&
+                         (rest == NULL || *rest == '\0');
+    od_status status = od_buffer_append_text(&pointer, axis->origin.data);
+    if (rest == NULL && behind(axis->place.data, fault->pointer) == NULL) {
+        goto done;
+    }
+    *known = true;
+    if (status == OD_OK && rest != NULL && !no_such_place) {
+        status = od_buffer_printf(&pointer, "/%zu%s", axis->current, rest);
+    }
+    if (status == OD_OK && rest == NULL) {
+        status = od_buffer_printf(&detail, "\"%s\": ", fault->pointer + 1);
+    }
+    status = status == OD_OK ? od_buffer_append_text(&detail, fault->detail) : status;
+    status = status == OD_OK ? add_once(work->faults, pointer.data, detail.data) : status;
+done:
+    od_buffer_fini(&detail);
+    od_buffer_fini(&pointer);
+    return status;
+}
+
+static od_status blame_base(expansion *work, const od_fault *fault) {
+    od_buffer pointer = {0};
+    od_status status = od_buffer_printf(&pointer, "/base%s", fault->pointer);
+    status = status == OD_OK ? add_once(work->faults, pointer.data, fault->detail) : status;
+    od_buffer_fini(&pointer);
+    return status;
+}
+
+static od_status translate(expansion *work, const od_fault *fault) {
+    bool known = false;
+    for (size_t i = 0; i < work->axis_count; i++) {
+        OD_TRY(blame_axis(work, &work->axes[i], fault, &known));
+    }
+    return known ? OD_OK : blame_base(work, fault);
+}
+
+static od_status check_spec(expansion *work) {
+    od_faults found = {0};
+    od_status status = od_schema_validate(work->schema, work->spec, &found);
+    for (size_t i = 0; status == OD_OK && i < found.count; i++) {
+        status = translate(work, &found.items[i]);
+    }
+    od_faults_fini(&found);
+    return status;
+}
+
+// --- combinations -------------------------------------------------------------------------
+
+// Index of the axis' value in a combination: the first axis changes fastest.
+static size_t index_in(const expansion *work, size_t combination, size_t axis_index) {
+    for (size_t i = 0; i < axis_index; i++) {
+        combination /= work->axes[i].count;
+    }
+    return combination % work->axes[axis_index].count;
+}
+
+static bool has_unchecked_value(const expansion *work, size_t combination) {
+    for (size_t i = 0; i < work->axis_count; i++) {
+        if (index_in(work, combination, i) >= work->axes[i].checked) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static od_status put_values(expansion *work, size_t combination) {
+    for (size_t i = 0; i < work->axis_count; i++) {
+        varied *axis = &work->axes[i];
+        size_t index = index_in(work, combination, i);
+        if (index != axis->current) {
+            const cJSON *value = cJSON_GetArrayItem(axis->values, (int)index);
+            OD_TRY(od_json_set(work->spec, axis->values->string, cJSON_Duplicate(value, true)));
+            axis->current = index;
+        }
+        axis->checked = index >= axis->checked ? index + 1 : axis->checked;
+    }
+    return OD_OK;
+}
+
+static cJSON *make_variant(const expansion *work) {
+    cJSON *variant = cJSON_CreateObject();
+    for (size_t i = 0; variant != NULL && i < work->axis_count; i++) {
+        const varied *axis = &work->axes[i];
+        cJSON *value = cJSON_Duplicate(cJSON_GetArrayItem(axis->values, (int)axis->current), true);
+        if (value == NULL || !cJSON_AddItemToObject(variant, axis->values->string, value)) {
+            cJSON_Delete(value);
+            cJSON_Delete(variant);
+            return NULL;
+        }
+    }
+    return variant;
+}
+
+static od_status add_job(expansion *work, od_vary *out) {
+    od_vary_job job = {cJSON_Duplicate(work->spec, true), make_variant(work)};
+    od_status status = job.spec != NULL && job.variant != NULL ? OD_OK : OD_E_NO_MEMORY;
+    if (status == OD_OK) {
+        status = od_schema_fill_defaults(work->schema, job.spec);
+    }
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(work->experiment, "name");
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(job.spec, "name");
+    if (status == OD_OK && cJSON_IsString(name) && own->valuestring[0] == '\0') {
+        status = od_json_set(job.spec, "name", cJSON_Duplicate(name, true));
+    }
+    if (status != OD_OK) {
+        cJSON_Delete(job.variant);
+        cJSON_Delete(job.spec);
+        return status;
+    }
+    out->items[out->count++] = job;
+    return OD_OK;
+}
+
+// 0 with a fault when there are too many.
+static od_status count_jobs(expansion *work, size_t *out) {
+    size_t count = 1;
+    for (size_t i = 0; i < work->axis_count; i++) {
+        count *= work->axes[i].count;
+        if (count > OD_VARY_MAX_JOBS) {
+            *out = 0;
+            return od_faults_add(work->faults, "/vary", "makes more than %d combinations",
+                                 OD_VARY_MAX_JOBS);
+        }
+    }
+    *out = count;
+    return OD_OK;
+}
+
+static od_status prepare(expansion *work, size_t *count) {
+    OD_TRY(init_axes(work));
+    work->spec = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(work->experiment, "base"), true);
+    if (work->spec == NULL) {
+        return OD_E_NO_MEMORY;
+    }
+    OD_TRY(count_jobs(work, count));
+    OD_TRY(refuse_overlaps(work));
+    for (size_t i = 0; i < work->axis_count && work->faults->count == 0; i++) {
+        OD_TRY(make_parents(work, &work->axes[i]));
+    }
+    return OD_OK;
+}
+
+static od_status visit(expansion *work, size_t combination, od_vary *out) {
+    if (work->faults->count > 0 && !has_unchecked_value(work, combination)) {
+        return OD_OK;
+    }
+    OD_TRY(put_values(work, combination));
+    OD_TRY(check_spec(work));
+    return work->faults->count == 0 ? add_job(work, out) : OD_OK;
+}
+
+static void fini(expansion *work) {
+    cJSON_Delete(work->spec);
+    for (size_t i = 0; i < work->axis_count; i++) {
+        od_buffer_fini(&work->axes[i].origin);
+        od_buffer_fini(&work->axes[i].place);
+    }
+}
+
+od_status od_vary_expand(const cJSON *experiment, const od_schema *job_schema, od_vary *out,
+                         od_faults *faults) {
+    od_faults found = {0};
+    expansion work = {.experiment = experiment, .schema = job_schema, .faults = &found};
+    size_t count = 0;
+    *out = (od_vary){0};
+    od_status status = prepare(&work, &count);
+    if (status == OD_OK && found.count == 0) {
+        out->items = calloc(count, sizeof *out->items);
+        status = out->items != NULL ? OD_OK : OD_E_NO_MEMORY;
+        for (size_t i = 0; status == OD_OK && i < count && !od_faults_full(&found); i++) {
+            status = visit(&work, i, out);
+        }
+    }
+    if (status != OD_OK || found.count > 0) {
+        od_vary_fini(out);
+    }
+    for (size_t i = 0; status == OD_OK && i < found.count; i++) {
+        status = od_faults_add(faults, found.items[i].pointer, "%s", found.items[i].detail);
+    }
+    od_faults_fini(&found);
+    fini(&work);
+    return status;
+}
+
+void od_vary_fini(od_vary *vary) {
+    for (size_t i = 0; i < vary->count; i++) {
+        cJSON_Delete(vary->items[i].spec);
+        cJSON_Delete(vary->items[i].variant);
+    }
+    free(vary->items);
+    *vary = (od_vary){0};
+}
