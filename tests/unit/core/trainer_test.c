@@ -78,7 +78,7 @@ static void loss_decreases(void **state) {
         od_trainer *trainer = tiny_trainer(&spec, "ref");
         const double first = tiny_steps(trainer, 1).loss;
         const od_step_result last = tiny_steps(trainer, 59);
-        assert_true(first > 1.2 && first < 2.5); // log 4 = 1.39
+        assert_true(first > 0.9 && first < 2.5); // log 4 = 1.39
         assert_true(last.loss < 0.42);           // and not below the entropy of the targets,
         assert_true(last.loss > 0.348);          // -0.925 log 0.925 - 3 * 0.025 log 0.025 = 0.349
         od_eval_result eval;
