@@ -14,6 +14,10 @@ libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
 libcore_a_SOURCES += core/data/idx.c core/data/idx.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
 
+# the job spec
+libcore_a_SOURCES += core/spec.c core/spec.h
+libcore_a_SOURCES += core/spec_check.c core/spec_check.h
+
 # file formats
 libcore_a_SOURCES += core/io/safetensors.c core/io/safetensors.h
 

@@ -38,4 +38,9 @@ core_tests += tests/unit/core/safetensors_test
 tests_unit_core_safetensors_test_SOURCES = tests/unit/core/safetensors_test.c tests/unit/scratch.h
 tests_unit_core_safetensors_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_safetensors_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/spec_test
+tests_unit_core_spec_test_SOURCES = tests/unit/core/spec_test.c
+tests_unit_core_spec_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_spec_test_LDADD = $(CORE_TEST_LIBS)
 endif

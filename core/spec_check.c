@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this version cannot do is a table of the values that it can; what has to fit together is one
+// function a rule.
+#include "core/spec_check.h"
+
+#include "base/datasets.h"
+#include "base/json.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_VALUE_BYTES = 48, POINTER_BYTES = 64 };
+
+// --- what this version lacks --------------------------------------------------------------
+
+static const struct {
+    const char *path;    // dotted
+    const char *allowed; // JSON: an array of the values that this version can do
+    const char *remedy;
+} limits[] = {
+    {"model.arch", "[\"vit\"]", "this version trains vit only"},
+    {"model.drop_path", "[0]", "this version has no drop path; give 0"},
+    {"model.mlp_dropout", "[0]", "this version has no dropout; give 0"},
+    {"residual.pattern", "[\"default\"]", "this version has no patterns; give \"default\""},
+    {"residual.probability", "[null, 1]",
+     "this version cannot draw the connection in each step; give null"},
+    {"residual.perturbation", "[null, 0]", "this version adds no noise; give null"},
+    {"data.dataset", "[\"fashion-mnist\", \"mnist\"]",
+     "this version cannot read it; give \"fashion-mnist\" or \"mnist\""},
+    {"data.mixup", "[null]", "this version has no mixup; give null"},
+    {"data.random_erase", "[0]", "this version has no random erasing; give 0"},
+    {"train.precision", "[\"fp32\"]", "this version computes in fp32 only"},
+    {"train.gradient_checkpointing", "[false]",
+     "this version has no gradient checkpointing; give false"},
+    {"init_from", "[null]", "this version starts from random weights only; give null"},
+    {"resources.device", "[\"auto\", \"cpu\"]",
+     "this version computes on the CPU only; give \"auto\" or \"cpu\""},
+    {"resources.count", "[1]", "this version computes on one device; give 1"},
+    {"resources.time_limit_s", "[null]", "this version has no time limit; give null"},
+};
+
+static void pointer_of(const char *path, char out[POINTER_BYTES]) {
+    snprintf(out, POINTER_BYTES, "/%s", path);
+    for (char *c = out; *c != '\0'; c++) {
+        *c = *c == '.' ? '/' : *c;
+    }
+}
+
+static bool is_allowed(const cJSON *value, const cJSON *allowed) {
+    const cJSON *one;
+    cJSON_ArrayForEach(one, allowed) {
+        if (cJSON_Compare(value, one, 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static od_status add_limit(const cJSON *value, const char *path, const char *remedy,
+                           od_faults *faults) {
+    char pointer[POINTER_BYTES];
+    char *shown = cJSON_PrintUnformatted(value);
+    if (shown == NULL) {
+        return OD_E_NO_MEMORY;
+    }
+    if (strlen(shown) > SHOWN_VALUE_BYTES) {
+        strcpy(shown + SHOWN_VALUE_BYTES - 3, "...");
+    }
+    pointer_of(path, pointer);
+    od_status status = od_faults_add(faults, pointer, "is %s; %s", shown, remedy);
+    free(shown);
+    return status;
+}
+
+static od_status check_limits(const cJSON *json, od_faults *faults) {
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        const cJSON *value = od_json_at(json, limits[i].path);
+        cJSON *allowed = cJSON_Parse(limits[i].allowed);
+        if (allowed == NULL) {
+            return OD_E_NO_MEMORY;
+        }
+        bool fits = value != NULL && is_allowed(value, allowed);
+        cJSON_Delete(allowed);
+        if (!fits && value != NULL) {
+            OD_TRY(add_limit(value, limits[i].path, limits[i].remedy, faults));
+        }
+    }
+    return OD_OK;
+}
+
+// --- what has to fit together -------------------------------------------------------------
+
+typedef struct spec_pair {
+    const cJSON *json;
+    const od_spec *spec;
+} spec_pair;
+
+static const char *text_at(const spec_pair *pair, const char *path) {
+    const cJSON *value = od_json_at(pair->json, path);
+    return cJSON_IsString(value) ? value->valuestring : "";
+}
+
+static od_status check_sizes(const spec_pair *pair, od_faults *faults) {
+    const od_model_spec *model = &pair->spec->model;
+    const struct {
+        const char *pointer;
+        int64_t value;
+    } sizes[] = {{"/model/width", model->width},
+                 {"/model/depth", model->depth},
+                 {"/model/heads", model->heads}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (sizes[i].value < 1) {
+            OD_TRY(od_faults_add(faults, sizes[i].pointer,
+                                 "is null, and model.preset is null too; give one of them"));
+        }
+    }
+    if (model->depth > OD_SPEC_MAX_BLOCKS) {
+        return od_faults_add(faults, "/model/depth", "is %lld; the maximum is %d",
+                             (long long)model->depth, OD_SPEC_MAX_BLOCKS);
+    }
+    return OD_OK;
+}
+
+static od_status check_heads(const spec_pair *pair, od_faults *faults) {
+    const od_model_spec *model = &pair->spec->model;
+    if (model->width < 1 || model->heads < 1 || model->width % model->heads == 0) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/model/heads",
+                         "is %lld and does not divide the width of %lld; give a divisor",
+                         (long long)model->heads, (long long)model->width);
+}
+
+// "1, 2, 4, 7, 14, 28"
+static void list_divisors(int64_t n, char *out, size_t out_bytes) {
+    size_t used = 0;
+    for (int64_t d = 1; d <= n && used < out_bytes; d++) {
+        if (n % d == 0) {
+            used += (size_t)snprintf(out + used, out_bytes - used, "%s%lld", used > 0 ? ", " : "",
+                                     (long long)d);
+        }
+    }
+}
+
+static od_status check_patch(const spec_pair *pair, od_faults *faults) {
+    const od_model_spec *model = &pair->spec->model;
+    if (model->patch_size < 1 || model->image_size < 1 ||
+        model->image_size % model->patch_size == 0) {
+        return OD_OK;
+    }
+    char divisors[128];
+    list_divisors(model->image_size, divisors, sizeof divisors);
+    return od_faults_add(faults, "/model/patch_size",
+                         "is %lld and does not divide the image's side of %lld; give one of %s",
+                         (long long)model->patch_size, (long long)model->image_size, divisors);
+}
+
+static od_status check_method(const spec_pair *pair, od_faults *faults) {
+    if (strcmp(text_at(pair, "residual.method"), "negative") == 0 &&
+        pair->spec->residual.connection == OD_CONNECT_ORTHOGONAL) {
+        OD_TRY(od_faults_add(faults, "/residual/method",
+                             "is \"negative\", which goes with the linear connection only"));
+    }
+    if (strcmp(text_at(pair, "residual.rescale_mode"), "conv1x1") == 0 &&
+        strcmp(pair->spec->model.arch, "vit") == 0) {
+        OD_TRY(od_faults_add(faults, "/residual/rescale_mode",
+                             "is \"conv1x1\", which goes with a resnet only; give \"scalar\""));
+    }
+    if (!(pair->spec->residual.eps >= FLT_MIN)) {
+        OD_TRY(od_faults_add(faults, "/residual/eps", "is too small for float32; give %g or more",
+                             (double)FLT_MIN));
+    }
+    return OD_OK;
+}
+
+static od_status check_blocks(const spec_pair *pair, od_faults *faults) {
+    const cJSON *blocks = od_json_at(pair->json, "residual.blocks");
+    int64_t depth = pair->spec->model.depth;
+    int count = cJSON_IsArray(blocks) && depth > 0 ? cJSON_GetArraySize(blocks) : 0;
+    for (int i = 0; i < count; i++) {
+        double block = cJSON_GetArrayItem(blocks, i)->valuedouble;
+        char pointer[POINTER_BYTES];
+        snprintf(pointer, sizeof pointer, "/residual/blocks/%d", i);
+        if (block >= (double)depth) {
+            OD_TRY(od_faults_add(faults, pointer, "is %.0f; the model's blocks are 0 to %lld",
+                                 block, (long long)depth - 1));
+        }
+    }
+    return OD_OK;
+}
+
+static od_status check_augment(const spec_pair *pair, od_faults *faults) {
+    const od_dataset_facts *facts = od_datasets_find(pair->spec->data.dataset);
+    if (facts == NULL || !facts->augmented ||
+        strcmp(text_at(pair, "data.augment"), "auto") != 0) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/data/augment",
+                         "is \"auto\", which augments %s; this version cannot; give \"none\"",
+                         facts->name);
+}
+
+static od_status check_root(const spec_pair *pair, od_faults *faults) {
+    const char *root = text_at(pair, "data.root");
+    if (*root == '\0' || *root == '/') {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/data/root",
+                         "is relative; a spec must mean the same everywhere: give a path from /");
+}
+
+static od_status check_accumulation(const spec_pair *pair, od_faults *faults) {
+    const od_train_spec *train = &pair->spec->train;
+    if (train->grad_accumulate_steps < 1 ||
+        train->batch_size % train->grad_accumulate_steps == 0) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/train/grad_accumulate_steps",
+                         "is %lld and does not divide the batch_size of %lld; give a divisor",
+                         (long long)train->grad_accumulate_steps, (long long)train->batch_size);
+}
+
+static od_status check_warmup(const spec_pair *pair, od_faults *faults) {
+    const od_schedule_spec *schedule = &pair->spec->train.schedule;
+    if (!schedule->warmup_const || schedule->type == OD_SCHEDULE_STEP) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/train/schedule/warmup_type",
+                         "is \"const\", which goes with the schedule \"step\" only; give "
+                         "\"linear\"");
+}
+
+static od_status (*const rules[])(const spec_pair *, od_faults *) = {
+    check_sizes,   check_heads, check_patch,        check_method, check_blocks,
+    check_augment, check_root,  check_accumulation, check_warmup,
+};
+
+od_status od_spec_check(const cJSON *json, const od_spec *spec, od_faults *faults) {
+    const spec_pair pair = {json, spec};
+    OD_TRY(check_limits(json, faults));
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        OD_TRY(rules[i](&pair, faults));
+    }
+    return OD_OK;
+}
