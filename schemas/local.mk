@@ -2,7 +2,8 @@
 # Schemas: the source of truth for validation, documentation and forms; compiled into libbase.
 schema_files = \
 	schemas/experiment.schema.json \
-	schemas/job.schema.json
+	schemas/job.schema.json \
+	schemas/openapi.json
 
 nodist_libbase_a_SOURCES += schemas/embedded.c
 
