@@ -22,7 +22,7 @@ SYSTEM_TESTS += tests/parity/verify_goldens.py
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
-parity_programs = tests/parity/ops_test
+parity_programs = tests/parity/ops_test tests/parity/parity_test
 check_PROGRAMS += $(parity_programs)
 TESTS += $(parity_programs)
 
@@ -33,4 +33,11 @@ tests_parity_ops_test_SOURCES = \
 	tests/parity/ops_test.c
 tests_parity_ops_test_CFLAGS = $(PARITY_CFLAGS)
 tests_parity_ops_test_LDADD = $(CORE_TEST_LIBS)
+
+tests_parity_parity_test_SOURCES = \
+	tests/parity/cmocka_headers.h \
+	tests/parity/fixture.c tests/parity/fixture.h \
+	tests/parity/parity_test.c
+tests_parity_parity_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_parity_test_LDADD = $(CORE_TEST_LIBS)
 endif
