@@ -4,9 +4,19 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	daemon/config.h \
 	daemon/daemon.h \
+	daemon/exec/environment.c daemon/exec/environment.h \
 	daemon/exec/planner.h \
 	daemon/exec/rundir.c daemon/exec/rundir.h \
-	daemon/queue/queue.h \
+	daemon/exec/tail.c daemon/exec/tail.h \
+	daemon/exec/worker.c daemon/exec/worker.h \
+	daemon/queue/ask.c \
+	daemon/queue/ingest.c daemon/queue/ingest.h \
+	daemon/queue/internal.h \
+	daemon/queue/queue.c daemon/queue/queue.h \
+	daemon/queue/roster.c \
+	daemon/queue/run.c \
+	daemon/queue/states.c daemon/queue/states.h \
+	daemon/queue/submit.c \
 	daemon/store/events.c daemon/store/events.h \
 	daemon/store/experiments.c daemon/store/experiments.h \
 	daemon/store/idempotency.c daemon/store/idempotency.h \

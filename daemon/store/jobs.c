@@ -196,6 +196,41 @@ od_status od_jobs_set_tail(sqlite3 *db, int64_t id, int64_t tail_offset, od_erro
                       OD_SQL(od_sql_i(id), od_sql_i(tail_offset)), error);
 }
 
+// --- attempts ------------------------------------------------------------------------------
+
+static const od_sql_field attempt_fields[] = {
+    {offsetof(od_attempt, from_step), 'i'},
+    {offsetof(od_attempt, pid), 'i'},
+    {offsetof(od_attempt, outcome), 't'},
+    {offsetof(od_attempt, reason), 't'},
+};
+static const od_sql_shape attempt_shape = {
+    attempt_fields, sizeof attempt_fields / sizeof attempt_fields[0], sizeof(od_attempt)};
+
+void od_attempt_fini(od_attempt *attempt) {
+    od_sql_free_rows(&attempt_shape, attempt, 1);
+}
+
+od_status od_jobs_attempt_get(sqlite3 *db, int64_t id, int64_t attempt, od_attempt *out,
+                              od_error *error) {
+    od_status status = od_sql_row(db,
+                                  "SELECT coalesce(from_step, -1), pid, outcome, reason"
+                                  " FROM attempts WHERE job = ?1 AND attempt = ?2",
+                                  OD_SQL(od_sql_i(id), od_sql_i(attempt)), &attempt_shape, out,
+                                  error);
+    return status == OD_E_NOT_FOUND ? od_error_set(error, status,
+                                                   "job %" PRId64 " has no attempt %" PRId64, id,
+                                                   attempt)
+                                    : status;
+}
+
+od_status od_jobs_attempt_insert(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
+                                 od_error *error) {
+    return od_sql_run(db,
+                      "INSERT INTO attempts (job, attempt, started_at_ms) VALUES (?1, ?2, ?3)",
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms)), error);
+}
+
 od_status od_jobs_attempt_started(sqlite3 *db, int64_t id, int64_t attempt, int64_t from_step,
                                   int64_t pid, const char *boot_id, od_error *error) {
     return od_sql_run(db,
@@ -204,4 +239,21 @@ od_status od_jobs_attempt_started(sqlite3 *db, int64_t id, int64_t attempt, int6
                       OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(from_step), od_sql_i(pid),
                              od_sql_t(boot_id)),
                       error);
+}
+
+od_status od_jobs_attempt_outcome(sqlite3 *db, int64_t id, int64_t attempt, const char *outcome,
+                                  const char *reason, od_error *error) {
+    return od_sql_run(db,
+                      "UPDATE attempts SET outcome = ?3, reason = ?4"
+                      " WHERE job = ?1 AND attempt = ?2",
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_t(outcome),
+                             od_sql_t(reason)),
+                      error);
+}
+
+od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
+                                od_error *error) {
+    return od_sql_run(db,
+                      "UPDATE attempts SET ended_at_ms = ?3 WHERE job = ?1 AND attempt = ?2",
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms)), error);
 }

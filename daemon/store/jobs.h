@@ -123,8 +123,27 @@ od_status od_jobs_set_progress(sqlite3 *db, int64_t id, int64_t step, int64_t st
 od_status od_jobs_set_tail(sqlite3 *db, int64_t id, int64_t tail_offset,
                            od_error *error) OD_MUST_CHECK;
 
-// What the `start` line of an attempt said.
+// One attempt, as far as its worker has told of it.
+typedef struct od_attempt {
+    int64_t from_step; // -1: it has not said that it started
+    int64_t pid;       // 0: it has not said
+    char *outcome;     // of its `end` line: "succeeded", "failed", "stopped"; NULL: there is none
+    char *reason;      // of its `end` line, or NULL
+} od_attempt;
+
+void od_attempt_fini(od_attempt *attempt);
+
+od_status od_jobs_attempt_get(sqlite3 *db, int64_t id, int64_t attempt, od_attempt *out,
+                              od_error *error) OD_MUST_CHECK;
+od_status od_jobs_attempt_insert(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
+                                 od_error *error) OD_MUST_CHECK;
+// What its `start` and its `end` line said.
 od_status od_jobs_attempt_started(sqlite3 *db, int64_t id, int64_t attempt, int64_t from_step,
                                   int64_t pid, const char *boot_id, od_error *error) OD_MUST_CHECK;
+od_status od_jobs_attempt_outcome(sqlite3 *db, int64_t id, int64_t attempt, const char *outcome,
+                                  const char *reason, od_error *error) OD_MUST_CHECK;
+// Its worker is gone.
+od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
+                                od_error *error) OD_MUST_CHECK;
 
 #endif

@@ -30,11 +30,12 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
     "CREATE INDEX jobs_experiment ON jobs(experiment) WHERE experiment IS NOT NULL;"
     "CREATE INDEX jobs_state ON jobs(state);"
 
-    // from_step: NULL until the attempt has stated it.
+    // from_step, pid, boot_id: NULL until the attempt's `start` line; outcome and reason: NULL until
+    // its `end` line, and for ever when it had none.
     "CREATE TABLE attempts ("
     " job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, attempt INTEGER NOT NULL,"
     " from_step INTEGER, pid INTEGER, boot_id TEXT, started_at_ms INTEGER NOT NULL,"
-    " ended_at_ms INTEGER, exit TEXT, PRIMARY KEY (job, attempt)) STRICT, WITHOUT ROWID;"
+    " ended_at_ms INTEGER, outcome TEXT, reason TEXT, PRIMARY KEY (job, attempt)) STRICT, WITHOUT ROWID;"
 
     // A NULL in last is a NaN; in min and max it says that there is no number yet.
     "CREATE TABLE series ("

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/exec/environment.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+// A name, or the beginning of names when it ends with '*'.
+static const char *const allowed[] = {
+    "PATH",       "HOME",       "LANG",   "LC_*",  "TZ",           "TMPDIR",       "LD_LIBRARY_PATH",
+    "OPENBLAS_*", "DNNL_*",     "ONEDNN_*", "OMP_*", "CUDA_*",     "NVIDIA_*",     "ASAN_OPTIONS",
+    "UBSAN_OPTIONS", "LSAN_OPTIONS",
+};
+
+static bool matches(const char *pattern, const char *variable) {
+    size_t length = strlen(pattern);
+    return pattern[length - 1] == '*'
+               ? strncmp(pattern, variable, length - 1) == 0
+               : strncmp(pattern, variable, length) == 0 && variable[length] == '=';
+}
+
+static bool is_allowed(const char *variable) {
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        if (matches(allowed[i], variable)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void od_environment_for_workers(char *out[OD_ENVIRONMENT_MAX]) {
+    size_t count = 0;
+    for (char **variable = environ; *variable != NULL && count < OD_ENVIRONMENT_MAX - 1;
+         variable++) {
+        if (is_allowed(*variable)) {
+            out[count++] = *variable;
+        }
+    }
+    out[count] = NULL;
+}

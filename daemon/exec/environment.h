@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of the daemon's environment a worker gets to see: an allow-list, so that no secret of the
+// daemon's reaches a process that reads other people's files.
+#ifndef OD_DAEMON_EXEC_ENVIRONMENT_H
+#define OD_DAEMON_EXEC_ENVIRONMENT_H
+
+enum { OD_ENVIRONMENT_MAX = 128 };
+
+// Fills out with borrowed "NAME=value" strings and a NULL; valid until the environment changes.
+void od_environment_for_workers(char *out[OD_ENVIRONMENT_MAX]);
+
+#endif

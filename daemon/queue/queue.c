@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/queue/queue.h"
+
+#include "base/log.h"
+#include "daemon/exec/rundir.h"
+#include "daemon/queue/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AGAIN_MS = 1000 };
+
+void queue_hold(od_queue *queue) {
+    queue->references++;
+}
+
+void queue_release(od_queue *queue) {
+    if (--queue->references > 0) {
+        return;
+    }
+    roster_fini(&queue->roster);
+    free(queue->state_dir);
+    free(queue->worker);
+    free(queue);
+}
+
+void queue_publish(od_queue *queue, od_event_list *events) {
+    if (events->count > 0 && queue->config.sink.publish != NULL) {
+        queue->config.sink.publish(queue->config.sink.ctx, events->items, events->count);
+    }
+    od_event_list_fini(events);
+}
+
+void queue_settled(od_queue *queue) {
+    if (--queue->unsettled > 0 || queue->start_done == NULL || queue->closing) {
+        return;
+    }
+    od_store_done done = queue->start_done;
+    queue->start_done = NULL;
+    done(queue->start_ctx, OD_OK, NULL);
+}
+
+void queue_entered(od_queue *queue, roster_entry *entry, od_job_state state) {
+    bool had = od_states_active(entry->state);
+    entry->state = state;
+    entry->settling = false;
+    if (had && !od_states_active(state)) {
+        queue->slots_free += entry->threads;
+    }
+    if (state == OD_JOB_PAUSING || state == OD_JOB_CANCELLING) {
+        run_stop(entry->run);
+    }
+    if (od_job_state_ended(state)) {
+        roster_resolve(&queue->roster, entry->id, state == OD_JOB_SUCCEEDED);
+        roster_remove(&queue->roster, entry);
+    }
+    queue_schedule(queue);
+}
+
+// --- changes that the queue itself asks for ------------------------------------------------
+
+// A job's own copy of what a write needs; the entry may be gone when it comes back.
+typedef struct queue_step {
+    od_queue *queue;
+    int64_t job;
+    od_state_change change;
+    char reason[160];
+    int64_t attempt;
+    char *spec; // of a start
+    od_event_list events;
+} queue_step;
+
+static queue_step *new_step(od_queue *queue, roster_entry *entry, od_job_state to) {
+    queue_step *step = calloc(1, sizeof *step);
+    if (step == NULL) {
+        return NULL;
+    }
+    step->queue = queue;
+    step->job = entry->id;
+    step->change = (od_state_change){.job = entry->id, .to = to};
+    entry->settling = true;
+    queue_hold(queue);
+    return step;
+}
+
+static void free_step(queue_step *step) {
+    od_event_list_fini(&step->events);
+    free(step->spec);
+    queue_release(step->queue);
+    free(step);
+}
+
+// What a failed change leaves: the entry is as it was. A conflict means that somebody was faster,
+// and the roster has heard of that already.
+static void step_failed(const queue_step *step, roster_entry *entry, od_status status,
+                        const od_error *error) {
+    if (entry != NULL) {
+        entry->settling = false;
+    }
+    if (status != OD_E_CONFLICT && status != OD_E_BUSY && status != OD_E_NOT_FOUND) {
+        od_log(OD_LOG_ERROR, "cannot store a change of state; trying again",
+               "job=%" PRId64 " reason=\"%s\"", step->job, error->text);
+        queue_schedule_later(step->queue);
+    } else if (!step->queue->closing) {
+        queue_schedule(step->queue);
+    }
+}
+
+static od_status change_work(sqlite3 *db, void *ctx, od_error *error) {
+    queue_step *step = ctx;
+    return od_states_change(db, &step->change, &step->events, &step->attempt, error);
+}
+
+// --- jobs that wait for one that did not succeed -------------------------------------------
+
+static void doomed(void *ctx, od_status status, const od_error *error) {
+    queue_step *step = ctx;
+    roster_entry *entry = roster_find(&step->queue->roster, step->job);
+    if (status != OD_OK) {
+        step_failed(step, entry, status, error);
+    } else {
+        queue_publish(step->queue, &step->events);
+        if (entry != NULL) {
+            queue_entered(step->queue, entry, OD_JOB_FAILED);
+        }
+    }
+    free_step(step);
+}
+
+static void fail_doomed(od_queue *queue, roster_entry *entry) {
+    queue_step *step = new_step(queue, entry, OD_JOB_FAILED);
+    if (step == NULL) {
+        queue_schedule_later(queue);
+        return;
+    }
+    snprintf(step->reason, sizeof step->reason,
+             "job %" PRId64 ", which it was to follow, did not succeed", entry->doomed_by);
+    step->change.reason = step->reason;
+    od_store_write(queue->config.store, change_work, doomed, step);
+}
+
+// --- starting ------------------------------------------------------------------------------
+
+static od_status start_work(sqlite3 *db, void *ctx, od_error *error) {
+    queue_step *step = ctx;
+    od_job job;
+    OD_TRY(change_work(db, ctx, error));
+    OD_TRY(od_jobs_get(db, step->job, &job, error));
+    step->spec = job.spec;
+    job.spec = NULL;
+    od_job_fini(&job);
+    return OD_OK;
+}
+
+static void started(void *ctx, od_status status, const od_error *error) {
+    queue_step *step = ctx;
+    od_queue *queue = step->queue;
+    roster_entry *entry = roster_find(&queue->roster, step->job);
+    od_error fault;
+    if (status != OD_OK) {
+        queue->slots_free += entry != NULL ? entry->threads : 0;
+        step_failed(step, entry, status, error);
+    } else {
+        queue_publish(queue, &step->events);
+        entry->settling = false;
+        entry->state = OD_JOB_STARTING;
+        entry->attempt = step->attempt;
+        entry->pid = 0;
+        if (!queue->closing && run_start(queue, entry, step->spec, &fault) != OD_OK) {
+            // Out of memory. The job stays in `starting`, as if the server had stopped here.
+            od_log(OD_LOG_ERROR, "cannot follow a job; restart orthod",
+                   "job=%" PRId64 " reason=\"%s\"", entry->id, fault.text);
+        }
+    }
+    free_step(step);
+}
+
+static void start_job(od_queue *queue, roster_entry *entry) {
+    queue_step *step = new_step(queue, entry, OD_JOB_STARTING);
+    if (step == NULL) {
+        queue_schedule_later(queue);
+        return;
+    }
+    queue->slots_free -= entry->threads;
+    od_store_write(queue->config.store, start_work, started, step);
+}
+
+void queue_schedule(od_queue *queue) {
+    bool full = false;
+    if (!queue->started || queue->closing) {
+        return;
+    }
+    for (size_t i = 0; i < queue->roster.count; i++) {
+        roster_entry *entry = queue->roster.items[i];
+        if (entry->state != OD_JOB_QUEUED || entry->settling) {
+            continue;
+        }
+        if (entry->doomed_by != 0) {
+            fail_doomed(queue, entry);
+        } else if (entry->after_count == 0 && !full) {
+            full = entry->threads > queue->slots_free; // those behind wait for it
+            if (!full) {
+                start_job(queue, entry);
+            }
+        }
+    }
+}
+
+static void on_again(uv_timer_t *timer) {
+    queue_schedule(timer->data);
+}
+
+void queue_schedule_later(od_queue *queue) {
+    if (!queue->closing) {
+        uv_timer_start(&queue->again, on_again, AGAIN_MS, 0);
+    }
+}
+
+// --- files of deleted jobs -----------------------------------------------------------------
+
+typedef struct file_removal {
+    od_queue *queue;
+    int64_t job;
+    od_status status;
+    od_error error;
+    uv_work_t request;
+} file_removal;
+
+static void remove_work(uv_work_t *request) {
+    file_removal *removal = request->data;
+    removal->status = od_rundir_remove(removal->queue->state_dir, removal->job, &removal->error);
+}
+
+static od_status removed_work(sqlite3 *db, void *ctx, od_error *error) {
+    return od_jobs_removed(db, ((const file_removal *)ctx)->job, error);
+}
+
+static void removal_stored(void *ctx, od_status status, const od_error *error) {
+    file_removal *removal = ctx;
+    (void)status; // when this was not stored, the next start removes what is not there any more
+    (void)error;
+    queue_release(removal->queue);
+    free(removal);
+}
+
+static void remove_done(uv_work_t *request, int cancelled) {
+    file_removal *removal = request->data;
+    (void)cancelled;
+    if (removal->status == OD_OK) {
+        od_store_write(removal->queue->config.store, removed_work, removal_stored, removal);
+        return;
+    }
+    od_log(OD_LOG_ERROR, "cannot remove the files of a deleted job; the next start tries again",
+           "job=%" PRId64 " reason=\"%s\"", removal->job, removal->error.text);
+    removal_stored(removal, OD_OK, NULL);
+}
+
+void queue_remove_files(od_queue *queue, int64_t job) {
+    file_removal *removal = calloc(1, sizeof *removal);
+    if (removal == NULL) {
+        return; // the next start removes them
+    }
+    removal->queue = queue;
+    removal->job = job;
+    removal->request.data = removal;
+    queue_hold(queue);
+    (void)uv_queue_work(queue->config.loop, &removal->request, remove_work, remove_done);
+}
+
+// --- start of the daemon -------------------------------------------------------------------
+
+typedef struct queue_load {
+    od_queue *queue;
+    job_roster roster;
+    int64_t *removals;
+    size_t removal_count;
+} queue_load;
+
+static od_status load_work(sqlite3 *db, void *ctx, od_error *error) {
+    queue_load *loading = ctx;
+    const unsigned ended =
+        1u << OD_JOB_SUCCEEDED | 1u << OD_JOB_FAILED | 1u << OD_JOB_CANCELLED;
+    const od_jobs_filter filter = {.states = ((1u << OD_JOB_STATES) - 1) & ~ended};
+    od_job_list jobs;
+    OD_TRY(od_jobs_removals(db, &loading->removals, &loading->removal_count, error));
+    OD_TRY(od_jobs_list(db, &filter, &jobs, error));
+    od_status status = OD_OK;
+    for (size_t i = 0; i < jobs.count && status == OD_OK; i++) {
+        roster_entry *entry;
+        status = roster_read(db, jobs.items[i].id, &entry, error);
+        if (status == OD_OK) {
+            status = roster_add(&loading->roster, entry);
+        }
+    }
+    od_job_list_fini(&jobs);
+    return status;
+}
+
+static od_status adopt_all(od_queue *queue, od_error *error) {
+    for (size_t i = 0; i < queue->roster.count; i++) {
+        roster_entry *entry = queue->roster.items[i];
+        if (!od_states_active(entry->state)) {
+            continue;
+        }
+        queue->slots_free -= entry->threads;
+        OD_TRY(run_adopt(queue, entry, error));
+        if (entry->state == OD_JOB_PAUSING || entry->state == OD_JOB_CANCELLING) {
+            run_stop(entry->run);
+        }
+    }
+    return OD_OK;
+}
+
+static void loaded(void *ctx, od_status status, const od_error *error) {
+    queue_load *loading = ctx;
+    od_queue *queue = loading->queue;
+    od_error fault = error != NULL ? *error : (od_error){0};
+    queue->roster = loading->roster;
+    for (size_t i = 0; i < loading->removal_count; i++) {
+        queue_remove_files(queue, loading->removals[i]);
+    }
+    free(loading->removals);
+    free(loading);
+    queue->unsettled = 1; // this function
+    if (status == OD_OK && !queue->closing) {
+        status = adopt_all(queue, &fault);
+    }
+    if (status != OD_OK) {
+        od_store_done done = queue->start_done;
+        queue->start_done = NULL;
+        done(queue->start_ctx, status, &fault);
+    } else {
+        queue->started = true;
+        queue_schedule(queue);
+    }
+    queue_settled(queue);
+    queue_release(queue);
+}
+
+void od_queue_start(od_queue *queue, od_store_done done, void *ctx) {
+    queue_load *loading = calloc(1, sizeof *loading);
+    if (loading == NULL) {
+        od_error error;
+        done(ctx, od_error_set(&error, OD_E_NO_MEMORY, "no memory for the queue"), &error);
+        return;
+    }
+    loading->queue = queue;
+    queue->start_done = done;
+    queue->start_ctx = ctx;
+    queue_hold(queue);
+    od_store_read(queue->config.store, load_work, loaded, loading);
+}
+
+// --- new and close -------------------------------------------------------------------------
+
+od_status od_queue_new(const od_queue_config *config, od_queue **out, od_error *error) {
+    od_queue *queue = calloc(1, sizeof *queue);
+    if (queue == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for the queue");
+    }
+    queue->config = *config;
+    queue->slots_free = config->cpu_slots;
+    queue->state_dir = strdup(config->state_dir);
+    queue->worker = strdup(config->worker);
+    queue->references = 1; // the timer's
+    if (queue->state_dir == NULL || queue->worker == NULL) {
+        queue_release(queue);
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for the queue");
+    }
+    (void)uv_timer_init(config->loop, &queue->again); // cannot fail
+    queue->again.data = queue;
+    *out = queue;
+    return OD_OK;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    queue_release(handle->data);
+}
+
+void od_queue_close(od_queue *queue) {
+    if (queue == NULL) {
+        return;
+    }
+    queue->closing = true;
+    for (size_t i = 0; i < queue->roster.count; i++) {
+        if (queue->roster.items[i]->run != NULL) {
+            run_close(queue->roster.items[i]->run);
+        }
+    }
+    uv_close((uv_handle_t *)&queue->again, on_timer_closed);
+}
+
+od_queue_slots od_queue_get_slots(const od_queue *queue) {
+    return (od_queue_slots){queue->config.cpu_slots, queue->slots_free,
+                            queue->config.default_threads};
+}

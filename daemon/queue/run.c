@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+// One attempt of a job, from its start (or adoption) to the commit of the state it ends in:
+//
+//     worker alive ──▶ tail lines, one batch in the writer at a time ──▶ worker gone
+//          ──▶ tail to the end of the file ──▶ decide by what is in the database ──▶ queue_entered
+//
+// The order of the last three steps is what makes a curve whole: no state ends before the last line.
+#include "daemon/queue/internal.h"
+
+#include "base/log.h"
+#include "daemon/exec/rundir.h"
+#include "daemon/exec/tail.h"
+#include "daemon/exec/worker.h"
+#include "daemon/queue/ingest.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETRY_MS = 1000 };
+
+struct job_run {
+    od_queue *queue;
+    roster_entry *entry; // NULL once it let go
+    int64_t job;
+    bool adopted;
+    bool unsettled; // counts in queue->unsettled
+    bool stopping;  // it has been asked to stop
+    bool signalled; // and the worker has been told
+    bool killed;    // it did not listen
+    od_worker *worker;
+    od_tail *tail;
+    uv_timer_t timer; // the grace; later, the next try to store the end
+    od_worker_exit how;
+    char *start_fault; // why the worker could not be started, or NULL
+    bool writing;      // ingest or end is with the writer
+    od_ingest ingest;
+    od_event_list events; // of the end
+    od_job_state end;     // what was decided
+};
+
+static void on_timer_closed(uv_handle_t *handle) {
+    job_run *run = handle->data;
+    od_queue *queue = run->queue;
+    free(run->start_fault);
+    free(run);
+    queue_release(queue);
+}
+
+// Ends once nothing of it is with another thread.
+static void dispose(job_run *run) {
+    od_tail_close(run->tail);
+    od_worker_close(run->worker);
+    uv_close((uv_handle_t *)&run->timer, on_timer_closed);
+}
+
+void run_close(job_run *run) {
+    run->entry->run = NULL;
+    run->entry = NULL;
+    if (!run->writing) {
+        dispose(run);
+    }
+}
+
+static void mark_settled(job_run *run) {
+    if (run->unsettled) {
+        run->unsettled = false;
+        queue_settled(run->queue);
+    }
+}
+
+// --- lines ---------------------------------------------------------------------------------
+
+static void signal_worker(job_run *run, int signal) {
+    run->signalled = od_worker_signal(run->worker, signal, run->entry->pid);
+}
+
+static void ingested(void *ctx, od_status status, const od_error *error) {
+    job_run *run = ctx;
+    run->writing = false;
+    if (status == OD_OK) {
+        queue_publish(run->queue, &run->ingest.events);
+    } else {
+        od_log(OD_LOG_ERROR, "cannot store what a worker said; trying again",
+               "job=%" PRId64 " reason=\"%s\"", run->job, error->text);
+    }
+    od_ingest out = run->ingest;
+    od_ingest_fini(&run->ingest);
+    if (run->entry == NULL) {
+        dispose(run);
+        return;
+    }
+    if (status != OD_OK) {
+        od_tail_refuse(run->tail);
+        return;
+    }
+    if (out.skipped > 0) {
+        od_log(OD_LOG_WARNING, "skipped lines that are not of the event format",
+               "job=%" PRId64 " lines=%zu", run->job, out.skipped);
+    }
+    run->entry->tail_offset = out.offset + (int64_t)out.size;
+    run->entry->pid = out.pid != 0 ? out.pid : run->entry->pid;
+    if (out.running) {
+        queue_entered(run->queue, run->entry, OD_JOB_RUNNING);
+    }
+    if (run->stopping && !run->signalled) {
+        signal_worker(run, SIGTERM);
+    }
+    od_tail_accept(run->tail);
+}
+
+static void on_lines(void *ctx, const char *bytes, size_t size, int64_t offset) {
+    job_run *run = ctx;
+    run->ingest = (od_ingest){.job = run->job, .bytes = bytes, .size = size, .offset = offset};
+    run->writing = true;
+    od_store_write(run->queue->config.store, od_ingest_work, ingested, &run->ingest);
+}
+
+// --- the end -------------------------------------------------------------------------------
+
+// The three ways in which a worker's end is told.
+typedef enum run_outcome { CRASHED, SUCCEEDED, FAILED, STOPPED, OUTCOMES } run_outcome;
+
+static run_outcome read_outcome(const od_attempt *attempt) {
+    static const char *const texts[OUTCOMES] = {
+        [SUCCEEDED] = "succeeded", [FAILED] = "failed", [STOPPED] = "stopped"};
+    for (int i = SUCCEEDED; i < OUTCOMES && attempt->outcome != NULL; i++) {
+        if (strcmp(texts[i], attempt->outcome) == 0) {
+            return (run_outcome)i;
+        }
+    }
+    return CRASHED;
+}
+
+// What an attempt's end makes of the job. A crash is followed by another attempt as long as there
+// are retries. OD_JOB_STATES: cannot be in that state.
+static od_job_state decide(run_outcome outcome, const od_job *job) {
+    static const od_job_state table[OUTCOMES][3] = {
+        // running or starting, pausing, cancelling
+        [CRASHED] = {OD_JOB_FAILED, OD_JOB_PAUSED, OD_JOB_CANCELLED},
+        [SUCCEEDED] = {OD_JOB_SUCCEEDED, OD_JOB_SUCCEEDED, OD_JOB_SUCCEEDED},
+        [FAILED] = {OD_JOB_FAILED, OD_JOB_FAILED, OD_JOB_CANCELLED},
+        [STOPPED] = {OD_JOB_QUEUED, OD_JOB_PAUSED, OD_JOB_CANCELLED},
+    };
+    int column = job->state == OD_JOB_PAUSING ? 1 : job->state == OD_JOB_CANCELLING ? 2 : 0;
+    od_job_state to = table[outcome][column];
+    bool again = outcome == CRASHED && to == OD_JOB_FAILED && job->crashes < job->retries;
+    return again ? OD_JOB_QUEUED : to;
+}
+
+// "attempt 1 was killed by signal 9 (Killed); its log ends with: …"
+static void describe_crash(const job_run *run, const od_job *job, char *out, size_t size) {
+    char how[128];
+    if (!run->how.known) {
+        snprintf(how, sizeof how, "ended while the server was away");
+    } else if (run->how.signal != 0) {
+        snprintf(how, sizeof how, "was killed by signal %d (%s)", run->how.signal,
+                 strsignal(run->how.signal));
+    } else {
+        snprintf(how, sizeof how, "exited with status %" PRId64 " without saying why",
+                 run->how.status);
+    }
+    bool logged = run->how.last_line[0] != '\0';
+    snprintf(out, size, "attempt %" PRId64 " %s%s%s", job->attempt, how,
+             logged ? "; its log ends with: " : "; its log is empty", run->how.last_line);
+}
+
+static const char *describe(const job_run *run, const od_job *job, const od_attempt *attempt,
+                            run_outcome outcome, od_job_state to, char *buffer, size_t size) {
+    if (to == OD_JOB_SUCCEEDED) {
+        return NULL;
+    }
+    if (to == OD_JOB_CANCELLED) {
+        return run->killed ? "cancelled on request; the worker did not stop in time and was killed"
+                           : "cancelled on request";
+    }
+    if (outcome == FAILED) {
+        return attempt->reason != NULL ? attempt->reason : "the worker gave no reason";
+    }
+    if (outcome == STOPPED) {
+        return to == OD_JOB_PAUSED ? NULL
+                                   : "the worker was stopped from outside; it goes on from its "
+                                     "last checkpoint";
+    }
+    describe_crash(run, job, buffer, size);
+    return buffer;
+}
+
+static od_status end_with(job_run *run, sqlite3 *db, const od_state_change *change, od_error *error) {
+    run->end = change->to;
+    return od_states_change(db, change, &run->events, NULL, error);
+}
+
+static od_status decide_end(job_run *run, sqlite3 *db, const od_job *job, const od_attempt *attempt,
+                            od_error *error) {
+    char buffer[512];
+    run_outcome outcome = read_outcome(attempt);
+    // A new daemon finds `starting` and no worker: the old one went before it had started it.
+    if (outcome == CRASHED && run->adopted && attempt->from_step < 0 &&
+        job->state == OD_JOB_STARTING) {
+        const od_state_change again = {.job = run->job, .to = OD_JOB_QUEUED};
+        return end_with(run, db, &again, error);
+    }
+    od_state_change change = {.job = run->job, .to = decide(outcome, job)};
+    change.reason = describe(run, job, attempt, outcome, change.to, buffer, sizeof buffer);
+    change.crashed = outcome == CRASHED && change.to == OD_JOB_QUEUED;
+    return end_with(run, db, &change, error);
+}
+
+static od_status end_work(sqlite3 *db, void *ctx, od_error *error) {
+    job_run *run = ctx;
+    od_job job;
+    od_attempt attempt;
+    OD_TRY(od_jobs_get(db, run->job, &job, error));
+    if (run->start_fault != NULL) {
+        const od_state_change failed = {
+            .job = run->job,
+            .to = job.state == OD_JOB_CANCELLING ? OD_JOB_CANCELLED : OD_JOB_FAILED,
+            .reason = run->start_fault};
+        od_job_fini(&job);
+        return end_with(run, db, &failed, error);
+    }
+    od_status status = od_jobs_attempt_get(db, run->job, job.attempt, &attempt, error);
+    if (status == OD_OK) {
+        status = decide_end(run, db, &job, &attempt, error);
+        od_attempt_fini(&attempt);
+    }
+    od_job_fini(&job);
+    return status;
+}
+
+static void settle(job_run *run);
+
+static void on_retry(uv_timer_t *timer) {
+    settle(timer->data);
+}
+
+static void settled(void *ctx, od_status status, const od_error *error) {
+    job_run *run = ctx;
+    roster_entry *entry = run->entry;
+    run->writing = false;
+    if (status == OD_OK) {
+        queue_publish(run->queue, &run->events);
+    }
+    od_event_list_fini(&run->events);
+    if (entry == NULL) {
+        dispose(run);
+        return;
+    }
+    if (status != OD_OK) {
+        od_log(OD_LOG_ERROR, "cannot store a job's end; trying again",
+               "job=%" PRId64 " reason=\"%s\"", run->job, error->text);
+        uv_timer_start(&run->timer, on_retry, RETRY_MS, 0);
+        return;
+    }
+    od_queue *queue = run->queue;
+    queue_hold(queue);
+    mark_settled(run);
+    run_close(run);
+    queue_entered(queue, entry, run->end);
+    queue_release(queue);
+}
+
+static void settle(job_run *run) {
+    run->writing = true;
+    od_store_write(run->queue->config.store, end_work, settled, run);
+}
+
+static void on_tail_end(void *ctx) {
+    settle(ctx);
+}
+
+static void on_exit_seen(void *ctx, const od_worker_exit *how) {
+    job_run *run = ctx;
+    run->how = *how;
+    uv_timer_stop(&run->timer);
+    od_log(OD_LOG_INFO, "worker ended", "job=%" PRId64 " attempt=%" PRId64 " status=%" PRId64
+           " signal=%d", run->job, run->entry->attempt, how->status, how->signal);
+    od_tail_finish(run->tail);
+}
+
+// --- start and adoption --------------------------------------------------------------------
+
+static od_status follow(job_run *run, od_error *error) {
+    char path[PATH_MAX];
+    OD_TRY(od_rundir_path(path, run->queue->state_dir, run->job, "events.ndjson", error));
+    const od_tail_config config = {
+        .loop = run->queue->config.loop,
+        .path = path,
+        .offset = run->entry->tail_offset,
+        .on_lines = on_lines,
+        .on_end = on_tail_end,
+        .ctx = run,
+    };
+    return od_tail_new(&config, &run->tail, error);
+}
+
+static void on_alive(void *ctx, od_status status, const od_error *error) {
+    job_run *run = ctx;
+    mark_settled(run);
+    if (status == OD_OK) {
+        od_log(OD_LOG_INFO, run->adopted ? "worker adopted" : "worker started",
+               "job=%" PRId64 " attempt=%" PRId64, run->job, run->entry->attempt);
+        if (run->stopping) {
+            signal_worker(run, SIGTERM);
+        }
+        return;
+    }
+    run->start_fault = strdup(error->text);
+    od_log(OD_LOG_ERROR, "cannot start a worker", "job=%" PRId64 " reason=\"%s\"", run->job,
+           error->text);
+    od_tail_finish(run->tail);
+}
+
+static od_status new_run(od_queue *queue, roster_entry *entry, job_run **out, od_error *error) {
+    job_run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for a run");
+    }
+    run->queue = queue;
+    run->entry = entry;
+    run->job = entry->id;
+    (void)uv_timer_init(queue->config.loop, &run->timer); // cannot fail
+    run->timer.data = run;
+    queue_hold(queue);
+    entry->run = run;
+    *out = run;
+    od_status status = follow(run, error);
+    if (status != OD_OK) {
+        run_close(run);
+    }
+    return status;
+}
+
+static od_worker_config worker_config(job_run *run) {
+    return (od_worker_config){
+        .loop = run->queue->config.loop,
+        .state_dir = run->queue->state_dir,
+        .program = run->queue->worker,
+        .job = run->job,
+        .attempt = run->entry->attempt,
+        .threads = run->entry->threads,
+        .on_alive = on_alive,
+        .on_exit = on_exit_seen,
+        .ctx = run,
+    };
+}
+
+od_status run_start(od_queue *queue, roster_entry *entry, const char *spec, od_error *error) {
+    job_run *run;
+    OD_TRY(new_run(queue, entry, &run, error));
+    const od_worker_config config = worker_config(run);
+    od_status status = od_worker_start(&config, spec, &run->worker, error);
+    if (status != OD_OK) {
+        run_close(run);
+    }
+    return status;
+}
+
+od_status run_adopt(od_queue *queue, roster_entry *entry, od_error *error) {
+    job_run *run;
+    OD_TRY(new_run(queue, entry, &run, error));
+    const od_worker_config config = worker_config(run);
+    run->adopted = true;
+    od_status status = od_worker_adopt(&config, &run->worker, error);
+    if (status != OD_OK) {
+        run_close(run);
+        return status;
+    }
+    run->unsettled = true;
+    queue->unsettled++;
+    return OD_OK;
+}
+
+// --- stop ----------------------------------------------------------------------------------
+
+static void on_grace_over(uv_timer_t *timer) {
+    job_run *run = timer->data;
+    od_log(OD_LOG_WARNING, "a worker did not stop in time and is killed", "job=%" PRId64, run->job);
+    run->killed = true;
+    signal_worker(run, SIGKILL);
+    uv_timer_start(&run->timer, on_grace_over, run->queue->config.stop_grace_ms, 0);
+}
+
+void run_stop(job_run *run) {
+    if (run->stopping) {
+        return;
+    }
+    run->stopping = true;
+    signal_worker(run, SIGTERM);
+    uv_timer_start(&run->timer, on_grace_over, run->queue->config.stop_grace_ms, 0);
+}
