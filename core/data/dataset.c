@@ -62,8 +62,13 @@ static od_status take_pair(od_dataset *dataset, idx_pair *pair, int64_t count, o
     return OD_OK;
 }
 
-static od_status fill(od_dataset *dataset, const od_dataset_facts *facts, const char *root,
-                      od_split split, int64_t limit, od_error *error) {
+static int64_t limit_of(const od_data_spec *spec, od_split split, int64_t count) {
+    int64_t limit = split == OD_SPLIT_TRAIN ? spec->limit_train : spec->limit_eval;
+    return limit > 0 && limit < count ? limit : count;
+}
+
+static od_status fill(od_dataset *dataset, const od_dataset_facts *facts, const od_data_spec *spec,
+                      od_split split, od_error *error) {
     dataset->height = dataset->width = facts->image_size;
     dataset->channels = facts->channels;
     dataset->classes = facts->classes;
@@ -73,10 +78,9 @@ static od_status fill(od_dataset *dataset, const od_dataset_facts *facts, const 
     if (pair == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a data set");
     }
-    od_status status = read_pair(pair, facts, root, split, error);
+    od_status status = read_pair(pair, facts, spec->root, split, error);
     if (status == OD_OK) {
-        int64_t count = pair->images.count;
-        status = take_pair(dataset, pair, limit > 0 && limit < count ? limit : count, error);
+        status = take_pair(dataset, pair, limit_of(spec, split, pair->images.count), error);
     }
     free(pair->images.bytes);
     free(pair->labels.bytes);
@@ -84,28 +88,50 @@ static od_status fill(od_dataset *dataset, const od_dataset_facts *facts, const 
     return status;
 }
 
-od_status od_dataset_open(const od_data_spec *spec, od_split split, od_dataset **out,
-                          od_error *error) {
-    const od_dataset_facts *facts = od_datasets_find(spec->dataset);
+static od_status find_readable(const char *name, const od_dataset_facts **out, od_error *error) {
+    const od_dataset_facts *facts = od_datasets_find(name);
     if (facts == NULL) {
-        return od_error_set(error, OD_E_INVALID, "there is no data set \"%s\"", spec->dataset);
+        return od_error_set(error, OD_E_INVALID, "there is no data set \"%s\"", name);
     }
     if (!facts->readable) {
         return od_error_set(error, OD_E_UNSUPPORTED,
                             "%s: this version cannot read it; use mnist or fashion-mnist",
                             facts->name);
     }
+    *out = facts;
+    return OD_OK;
+}
+
+od_status od_dataset_open(const od_data_spec *spec, od_split split, od_dataset **out,
+                          od_error *error) {
+    const od_dataset_facts *facts = NULL;
+    OD_TRY(find_readable(spec->dataset, &facts, error));
     od_dataset *dataset = calloc(1, sizeof *dataset);
     if (dataset == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a data set");
     }
-    int64_t limit = split == OD_SPLIT_TRAIN ? spec->limit_train : spec->limit_eval;
-    od_status status = fill(dataset, facts, spec->root, split, limit, error);
+    od_status status = fill(dataset, facts, spec, split, error);
     if (status != OD_OK) {
         od_dataset_free(dataset);
         return status;
     }
     *out = dataset;
+    return OD_OK;
+}
+
+od_status od_dataset_count(const od_data_spec *spec, od_split split, int64_t *out,
+                           od_error *error) {
+    const od_dataset_facts *facts = NULL;
+    char path[OD_DATASETS_PATH_BYTES];
+    int64_t count = 0;
+    OD_TRY(find_readable(spec->dataset, &facts, error));
+    const int64_t shape[] = {facts->image_size, facts->image_size};
+    OD_TRY(od_datasets_file(facts, spec->root, facts->files[images_of[split]], path, error));
+    OD_TRY(od_idx_count(path, 3, shape, &count, error));
+    if (count == 0) {
+        return od_error_set(error, OD_E_CORRUPT, "%s has no images", path);
+    }
+    *out = limit_of(spec, split, count);
     return OD_OK;
 }
 

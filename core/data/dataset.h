@@ -22,6 +22,9 @@ typedef struct od_dataset {
 // what was expected. A missing file: OD_E_NOT_FOUND naming the path and the Debian package.
 od_status od_dataset_open(const od_data_spec *spec, od_split split, od_dataset **out,
                           od_error *error) OD_MUST_CHECK;
+// How many samples od_dataset_open would give, from the headers of the files alone.
+od_status od_dataset_count(const od_data_spec *spec, od_split split, int64_t *out,
+                           od_error *error) OD_MUST_CHECK;
 void od_dataset_free(od_dataset *dataset); // NULL is fine
 
 #endif

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 enum {
     MAX_FILE_BYTES = 1 << 30,
+    HEADER_PART_BYTES = 1 << 16, // of a file, plain or packed, that has the whole IDX header
     TYPE_UINT8 = 0x08,
     DEFLATE_MAX_RATIO = 1032,
 };
@@ -28,17 +30,39 @@ typedef struct byte_source {
     z_stream inflater; // of packed files
 } byte_source;
 
-static od_status source_init(byte_source *source, const char *path, od_error *error) {
+// The whole file, or its first part.
+static od_status load_file(byte_source *source, bool whole, od_error *error) {
     struct stat info;
-    *source = (byte_source){.path = path};
-    if (stat(path, &info) != 0) {
-        return od_error_set_errno(error, errno, "%s", path);
+    if (stat(source->path, &info) != 0) {
+        return od_error_set_errno(error, errno, "%s", source->path);
     }
     if (!S_ISREG(info.st_mode)) {
-        return od_error_set(error, OD_E_CORRUPT, "%s is not a file but a %s", path,
+        return od_error_set(error, OD_E_CORRUPT, "%s is not a file but a %s", source->path,
                             S_ISDIR(info.st_mode) ? "folder" : "device, pipe or socket");
     }
-    od_status status = od_file_read(path, MAX_FILE_BYTES, &source->file, error);
+    if (whole) {
+        return od_file_read(source->path, MAX_FILE_BYTES, &source->file, error);
+    }
+    FILE *file = fopen(source->path, "rbe");
+    if (file == NULL) {
+        return od_error_set_errno(error, errno, "%s: cannot open", source->path);
+    }
+    od_status status = od_buffer_reserve(&source->file, HEADER_PART_BYTES);
+    if (status == OD_OK) {
+        source->file.size = fread(source->file.data, 1, HEADER_PART_BYTES, file);
+        if (ferror(file)) {
+            status = od_error_set_errno(error, errno, "%s: cannot read", source->path);
+        }
+    } else {
+        od_error_set(error, status, "%s: no memory to read it", source->path);
+    }
+    fclose(file);
+    return status;
+}
+
+static od_status source_init(byte_source *source, const char *path, bool whole, od_error *error) {
+    *source = (byte_source){.path = path};
+    od_status status = load_file(source, whole, error);
     if (status != OD_OK) {
         goto err_file;
     }
@@ -201,8 +225,21 @@ od_status od_idx_read(const char *path, int rank, const int64_t *shape, od_idx *
                       od_error *error) {
     assert(rank >= 1 && rank <= OD_IDX_MAX_RANK);
     byte_source source;
-    OD_TRY(source_init(&source, path, error));
+    OD_TRY(source_init(&source, path, true, error));
     od_status status = read_source(&source, rank, shape, out, error);
     source_fini(&source);
+    return status;
+}
+
+od_status od_idx_count(const char *path, int rank, const int64_t *shape, int64_t *out,
+                       od_error *error) {
+    byte_source source;
+    int64_t count = 0, item_bytes = 0;
+    OD_TRY(source_init(&source, path, false, error));
+    od_status status = read_header(&source, rank, shape, &count, &item_bytes, error);
+    source_fini(&source);
+    if (status == OD_OK) {
+        *out = count;
+    }
     return status;
 }

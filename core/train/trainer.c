@@ -204,6 +204,10 @@ const od_trainer_plan *od_trainer_plan_borrow(const od_trainer *trainer) {
     return &trainer->plan;
 }
 
+const char *od_trainer_blas_borrow(const od_trainer *trainer) {
+    return trainer->backend->describe(trainer->device);
+}
+
 int64_t od_trainer_step_count(const od_trainer *trainer) {
     return trainer->step;
 }

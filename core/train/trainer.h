@@ -36,6 +36,8 @@ od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
 void od_trainer_free(od_trainer *trainer); // NULL is fine
 
 const od_trainer_plan *od_trainer_plan_borrow(const od_trainer *trainer);
+// What computes the matrix products, for people: "onednn 2.6.3". Borrowed, as long as trainer.
+const char *od_trainer_blas_borrow(const od_trainer *trainer);
 
 typedef struct od_step_result {
     int64_t step;         // completed optimizer steps after this one; the first is 1

@@ -88,6 +88,25 @@ static void a_limit_keeps_the_first(void **state) {
     od_dataset_free(dataset);
 }
 
+static void counting_reads_headers_alone(void **state) {
+    od_data_spec spec = spec_of("mnist", *state);
+    int64_t count = 0;
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_TRAIN, &count, NULL), OD_OK);
+    assert_int_equal(count, 6);
+    spec.limit_train = 4;
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_TRAIN, &count, NULL), OD_OK);
+    assert_int_equal(count, 4);
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_EVAL, &count, NULL), OD_OK);
+    assert_int_equal(count, 3);
+    scratch_write(*state, "t10k-images-idx3-ubyte", "\0\0\10\3\0\0", 6);
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_EVAL, &count, NULL), OD_E_CORRUPT);
+    write_images(*state, "t10k-images-idx3-ubyte", 0, 0);
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_EVAL, &count, NULL), OD_E_CORRUPT);
+    char path[SCRATCH_PATH_BYTES];
+    remove(scratch_path(path, *state, "t10k-images-idx3-ubyte"));
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_EVAL, &count, NULL), OD_E_NOT_FOUND);
+}
+
 static void expect(const od_data_spec *spec, od_status expected, const char *part) {
     od_dataset *dataset = NULL;
     od_error error = {0};
@@ -138,6 +157,9 @@ static void debians_fashion_mnist_is_read_whole(void **state) {
     }
     od_data_spec spec = spec_of("fashion-mnist", root);
     od_dataset *train;
+    int64_t count = 0;
+    assert_int_equal(od_dataset_count(&spec, OD_SPLIT_TRAIN, &count, NULL), OD_OK);
+    assert_int_equal(count, 60000);
     assert_int_equal(od_dataset_open(&spec, OD_SPLIT_TRAIN, &train, NULL), OD_OK);
     assert_int_equal(train->count, 60000);
     // The normalisation's mean is that of these very pixels, and the classes are balanced.
@@ -162,6 +184,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(splits_come_from_their_files),
         IN_SCRATCH(a_limit_keeps_the_first),
+        IN_SCRATCH(counting_reads_headers_alone),
         IN_SCRATCH(the_pair_must_fit),
         IN_SCRATCH(a_fault_beyond_the_limit_is_still_one),
         IN_SCRATCH(faults_of_one_file_are_handed_up),
