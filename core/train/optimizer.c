@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/optimizer.h"
 
-static const float ADAM_EPS = 1e-8F; // PyTorch's default
+static const double ADAM_EPS = 1e-8; // PyTorch's default
 
 static void update_adam(const od_optimizer_spec *spec, const od_optimizer_update *u) {
     const od_adam_options options = {
-        .lr = (float)u->lr,
-        .beta1 = (float)spec->beta1,
-        .beta2 = (float)spec->beta2,
+        .lr = u->lr,
+        .beta1 = spec->beta1,
+        .beta2 = spec->beta2,
         .eps = ADAM_EPS,
-        .weight_decay = (float)spec->weight_decay,
+        .weight_decay = spec->weight_decay,
         .decoupled = spec->type == OD_OPTIMIZER_ADAMW,
         .step = u->step,
     };
@@ -19,9 +19,9 @@ static void update_adam(const od_optimizer_spec *spec, const od_optimizer_update
 
 static void update_sgd(const od_optimizer_spec *spec, const od_optimizer_update *u) {
     const od_sgd_options options = {
-        .lr = (float)u->lr,
-        .momentum = (float)spec->momentum,
-        .weight_decay = (float)spec->weight_decay,
+        .lr = u->lr,
+        .momentum = spec->momentum,
+        .weight_decay = spec->weight_decay,
         .first = u->step == 1,
     };
     u->backend->sgd(u->device, u->parameters, u->states[0], u->gradients, u->count, &options);
