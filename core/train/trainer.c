@@ -54,7 +54,7 @@ static od_status alloc_parameters(od_trainer *t, od_error *error) {
     for (int i = 0; i < t->optimizer->state_count; i++) {
         OD_TRY(alloc_floats(t, count, &t->states[i], error));
     }
-    OD_TRY(t->backend->alloc(t->device, sizeof *t->norm, &norm, error));
+    OD_TRY(t->backend->alloc(t->device, OD_TRAINER_NORM_BYTES, &norm, error));
     t->norm = norm;
     return OD_OK;
 }

@@ -2,8 +2,6 @@
 // All sizes of a run before anything of it is allocated.
 #include "core/train/trainer_private.h"
 
-enum { NORM_BYTES = 64 };
-
 int64_t od_trainer_micro_batch(const od_spec *spec) {
     return spec->train.batch_size / spec->train.grad_accumulate_steps;
 }
@@ -60,7 +58,7 @@ static void count_bytes(const od_spec *spec, const od_model *model, const od_pla
     plan->parameters = od_model_parameters(model);
     plan->flops_per_sample = od_graph_flops(model->graph);
     plan->parameter_bytes = flat;
-    plan->gradient_bytes = flat + NORM_BYTES;
+    plan->gradient_bytes = flat + OD_TRAINER_NORM_BYTES;
     plan->optimizer_bytes = flat * od_optimizer_of(spec->train.optimizer.type)->state_count;
     plan->activation_bytes = memory->arena_bytes + memory->stats_bytes;
     plan->batch_bytes = batch_bytes(model, memory->batch);

@@ -10,6 +10,8 @@
 #include "core/train/optimizer.h"
 #include "core/train/trainer.h"
 
+enum { OD_TRAINER_NORM_BYTES = 64 }; // one double
+
 // One micro-batch: on the host as the loader fills it and as results come back, and on the device.
 typedef struct od_trainer_batch {
     float *host_images; // [micro_batch, height, width, channels]

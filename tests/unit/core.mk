@@ -7,12 +7,55 @@ core_tests =
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 
-# whole models
+# graphs, models, training
+tiny_sources = tests/unit/core/tiny.c tests/unit/core/tiny.h
+
+core_tests += tests/unit/core/fuse_test
+tests_unit_core_fuse_test_SOURCES = tests/unit/core/fuse_test.c $(tiny_sources)
+tests_unit_core_fuse_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_fuse_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/graph_test
+tests_unit_core_graph_test_SOURCES = tests/unit/core/graph_test.c
+tests_unit_core_graph_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_graph_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/plan_test
+tests_unit_core_plan_test_SOURCES = tests/unit/core/plan_test.c $(tiny_sources)
+tests_unit_core_plan_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_plan_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/run_test
+tests_unit_core_run_test_SOURCES = tests/unit/core/run_test.c $(tiny_sources)
+tests_unit_core_run_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_run_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/schedule_test
+tests_unit_core_schedule_test_SOURCES = tests/unit/core/schedule_test.c
+tests_unit_core_schedule_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_schedule_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/trainer_test
 tests_unit_core_trainer_test_SOURCES = tests/unit/core/trainer_test.c $(tiny_sources)
 tests_unit_core_trainer_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_trainer_test_LDADD = $(CORE_TEST_LIBS)
-tiny_sources = tests/unit/core/tiny.c tests/unit/core/tiny.h
+
+core_tests += tests/unit/core/trainer_alloc_test
+tests_unit_core_trainer_alloc_test_SOURCES = tests/unit/core/trainer_alloc_test.c $(tiny_sources)
+tests_unit_core_trainer_alloc_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_trainer_alloc_test_LDADD = $(CORE_TEST_LIBS)
+tests_unit_core_trainer_alloc_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
+	-Wl,--wrap=realloc,--wrap=aligned_alloc,--wrap=posix_memalign
+
+core_tests += tests/unit/core/trainer_state_test
+tests_unit_core_trainer_state_test_SOURCES = tests/unit/core/trainer_state_test.c $(tiny_sources)
+tests_unit_core_trainer_state_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_trainer_state_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/vit_test
+tests_unit_core_vit_test_SOURCES = tests/unit/core/vit_test.c $(tiny_sources)
+tests_unit_core_vit_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_vit_test_LDADD = $(CORE_TEST_LIBS)
 
 core_tests += tests/unit/core/philox_test
 tests_unit_core_philox_test_SOURCES = tests/unit/core/philox_test.c

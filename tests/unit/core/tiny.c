@@ -106,3 +106,82 @@ void tiny_assert_same_tensors(const od_tensor_list *left, const od_tensor_list *
         }
     }
 }
+
+static void fill_parameters(tiny_rig *rig) {
+    for (int i = 0; i < rig->model->tensor_count; i++) {
+        const od_model_tensor *tensor = &rig->model->tensors[i];
+        if (tensor->value < 0) {
+            continue;
+        }
+        float *values = rig->parameters + tensor->offset;
+        od_model_init_tensor(rig->model, i, 3, values);
+        od_philox stream;
+        od_philox_init(&stream, 4, OD_PURPOSE_INIT, 0, (uint64_t)i);
+        for (int64_t v = 0; v < tensor->count; v++) {
+            values[v] += tensor->init.kind == OD_INIT_UNIFORM ? 0 : od_philox_normal(&stream) / 8;
+        }
+        od_run_bind(rig->run, tensor->value, values, rig->gradients + tensor->offset);
+    }
+}
+
+static void fill_batch(tiny_rig *rig) {
+    od_dataset *data = tiny_dataset(TINY_TRAIN, 1);
+    for (int64_t i = 0; i < TINY_BATCH * TINY_SIDE * TINY_SIDE; i++) {
+        rig->images[i] = ((float)data->pixels[i] / 255 - data->mean[0]) / data->std[0];
+    }
+    memcpy(rig->labels, data->labels, TINY_BATCH * sizeof *rig->labels);
+    od_dataset_free(data);
+    od_run_bind(rig->run, rig->model->images, rig->images, NULL);
+    od_run_bind(rig->run, rig->model->labels, rig->labels, NULL);
+}
+
+static void *device_memory(const tiny_rig *rig, int64_t count) {
+    void *memory = NULL;
+    assert_int_equal(rig->backend->alloc(rig->device, (size_t)count * 4, &memory, NULL), OD_OK);
+    return memory;
+}
+
+tiny_rig tiny_rig_new(const od_spec *spec, bool fuse, const char *backend) {
+    tiny_rig rig = {.backend = od_backend_find(backend)};
+    const od_device_options options = {.threads = 1};
+    assert_int_equal(rig.backend->open(&options, &rig.device, NULL), OD_OK);
+    assert_int_equal(od_model_new(spec, fuse, &rig.model, NULL), OD_OK);
+    const od_graph *graph = rig.model->graph;
+    assert_int_equal(od_plan_new(graph, TINY_BATCH, &rig.plan, NULL), OD_OK);
+    assert_int_equal(od_run_new(graph, rig.plan, rig.backend, rig.device, &rig.run, NULL), OD_OK);
+    rig.parameters = device_memory(&rig, rig.model->flat_count);
+    rig.gradients = device_memory(&rig, rig.model->flat_count);
+    rig.images = device_memory(&rig, TINY_BATCH * TINY_SIDE * TINY_SIDE);
+    rig.labels = device_memory(&rig, TINY_BATCH);
+    fill_parameters(&rig);
+    fill_batch(&rig);
+    return rig;
+}
+
+void tiny_rig_free(tiny_rig *rig) {
+    rig->backend->free(rig->device, rig->labels);
+    rig->backend->free(rig->device, rig->images);
+    rig->backend->free(rig->device, rig->gradients);
+    rig->backend->free(rig->device, rig->parameters);
+    od_run_free(rig->run);
+    od_plan_free(rig->plan);
+    od_model_free(rig->model);
+    rig->backend->close(rig->device);
+}
+
+double tiny_rig_loss(tiny_rig *rig, bool backward) {
+    const od_run_options options = {
+        .batch = TINY_BATCH, .training = true, .loss_scale = 1.0F / TINY_BATCH};
+    od_run_forward(rig->run, &options);
+    if (backward) {
+        rig->backend->zero(rig->device, rig->gradients,
+                           (size_t)rig->model->flat_count * sizeof *rig->gradients);
+        od_run_backward(rig->run, &options);
+    }
+    const float *loss = od_run_memory(rig->run, rig->model->loss);
+    double sum = 0;
+    for (int i = 0; i < TINY_BATCH; i++) {
+        sum += (double)loss[i];
+    }
+    return sum / TINY_BATCH;
+}

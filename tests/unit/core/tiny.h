@@ -3,6 +3,8 @@
 #ifndef OD_TESTS_UNIT_CORE_TINY_H
 #define OD_TESTS_UNIT_CORE_TINY_H
 
+#include "core/graph/run.h"
+#include "core/model/model.h"
 #include "core/train/trainer.h"
 
 enum {
@@ -29,5 +31,26 @@ od_step_result tiny_steps(od_trainer *trainer, int steps);
 
 // Fails the test unless the two lists have the same names, shapes and bits.
 void tiny_assert_same_tensors(const od_tensor_list *left, const od_tensor_list *right);
+
+// A model by itself, without trainer: for gradients and rewrites. Its batch is the first images of
+// tiny_dataset(TINY_TRAIN, 1).
+typedef struct tiny_rig {
+    od_model *model;
+    od_plan *plan;
+    od_run *run;
+    const od_backend *backend;
+    od_device *device;
+    float *parameters, *gradients; // flat, on the device
+    float *images;
+    int32_t *labels;
+} tiny_rig;
+
+// Start weights from seed 3, all constants (zeros, ones) shaken a little so that no gradient is
+// zero for a special reason.
+tiny_rig tiny_rig_new(const od_spec *spec, bool fuse, const char *backend);
+void tiny_rig_free(tiny_rig *rig);
+
+// Mean loss of the batch, with smoothing; with backward, also the gradients (zeroed first).
+double tiny_rig_loss(tiny_rig *rig, bool backward);
 
 #endif
