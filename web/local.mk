@@ -4,6 +4,29 @@ web_files = \
 	web/index.html \
 	web/favicon.svg \
 	web/style.css \
+	web/theme-early.js \
+	web/js/api.js \
+	web/js/app.js \
+	web/js/chart.js \
+	web/js/dom.js \
+	web/js/format.js \
+	web/js/frame.js \
+	web/js/page-compare.js \
+	web/js/page-job.js \
+	web/js/page-jobs.js \
+	web/js/palette.js \
+	web/js/parts.js \
+	web/js/points.js \
+	web/js/route.js \
+	web/js/run.js \
+	web/js/runs-table.js \
+	web/js/series.js \
+	web/js/stats.js \
+	web/js/store.js \
+	web/js/stream.js \
+	web/js/summary.js \
+	web/js/theme.js \
+	web/js/types.js \
 	web/vendor/uplot/LICENSE \
 	web/vendor/uplot/uPlot.esm.js \
 	web/vendor/uplot/uPlot.min.css
@@ -19,6 +42,11 @@ web/embedded.c: build-aux/embed$(EXEEXT) $(web_files) $(srcdir)/web/local.mk
 
 CLEANFILES += web/embedded.c web/embedded.c.tmp
 EXTRA_DIST += $(web_files) \
+	web/.npmrc \
+	web/eslint.config.js \
+	web/package.json \
+	web/package-lock.json \
+	web/tsconfig.json \
 	web/vendor/uplot/SHA256SUMS \
 	web/vendor/uplot/VERSION \
 	web/vendor/uplot/uPlot.esm.d.ts
