@@ -17,6 +17,11 @@ tests_unit_base_json_test_SOURCES = tests/unit/base/json_test.c
 tests_unit_base_json_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_json_test_LDADD = $(BASE_TEST_LIBS)
 
+base_tests += tests/unit/base/mutation_test
+tests_unit_base_mutation_test_SOURCES = tests/unit/base/mutation_test.c
+tests_unit_base_mutation_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_mutation_test_LDADD = $(BASE_TEST_LIBS)
+
 base_tests += tests/unit/base/schemas_test
 tests_unit_base_schemas_test_SOURCES = tests/unit/base/schemas_test.c
 tests_unit_base_schemas_test_CFLAGS = $(BASE_TEST_CFLAGS)
@@ -31,4 +36,14 @@ base_tests += tests/unit/base/vary_test
 tests_unit_base_vary_test_SOURCES = tests/unit/base/vary_test.c
 tests_unit_base_vary_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_vary_test_LDADD = $(BASE_TEST_LIBS)
+
+base_tests += tests/unit/base/schema_test
+tests_unit_base_schema_test_SOURCES = tests/unit/base/schema_test.c
+tests_unit_base_schema_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_schema_test_LDADD = $(BASE_TEST_LIBS)
+
+base_tests += tests/unit/base/suggest_test
+tests_unit_base_suggest_test_SOURCES = tests/unit/base/suggest_test.c
+tests_unit_base_suggest_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_suggest_test_LDADD = $(BASE_TEST_LIBS)
 endif
