@@ -2,13 +2,14 @@
 # orthod: libdaemon.a is all of it but the HTTP side (daemon/http/local.mk) and main().
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	daemon/config.h \
+	daemon/config.c daemon/config.h \
 	daemon/daemon.h \
 	daemon/exec/environment.c daemon/exec/environment.h \
-	daemon/exec/planner.h \
+	daemon/exec/planner.c daemon/exec/planner.h \
 	daemon/exec/rundir.c daemon/exec/rundir.h \
 	daemon/exec/tail.c daemon/exec/tail.h \
 	daemon/exec/worker.c daemon/exec/worker.h \
+	daemon/notify.c daemon/notify.h \
 	daemon/queue/ask.c \
 	daemon/queue/ingest.c daemon/queue/ingest.h \
 	daemon/queue/internal.h \

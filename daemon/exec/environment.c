@@ -8,8 +8,8 @@
 
 // A name, or the beginning of names when it ends with '*'.
 static const char *const allowed[] = {
-    "PATH",       "HOME",       "LANG",   "LC_*",  "TZ",           "TMPDIR",       "LD_LIBRARY_PATH",
-    "OPENBLAS_*", "DNNL_*",     "ONEDNN_*", "OMP_*", "CUDA_*",     "NVIDIA_*",     "ASAN_OPTIONS",
+    "PATH",          "HOME",         "LANG",     "LC_*",  "TZ",     "TMPDIR",   "LD_LIBRARY_PATH",
+    "OPENBLAS_*",    "DNNL_*",       "ONEDNN_*", "OMP_*", "CUDA_*", "NVIDIA_*", "ASAN_OPTIONS",
     "UBSAN_OPTIONS", "LSAN_OPTIONS",
 };
 

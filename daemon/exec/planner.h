@@ -34,8 +34,8 @@ void od_planner_close(od_planner *planner);
 typedef void (*od_planner_done)(void *ctx, od_status status, const od_error *error,
                                 const cJSON *answers);
 
-// specs is an array of valid job specs; it is read before the function returns. done runs later on
-// the loop, exactly once.
+// specs is an array of valid job specs; it is read before the function returns. done runs exactly
+// once, later on the loop (at once only when there is no memory or the planner is closed).
 void od_planner_plan(od_planner *planner, const cJSON *specs, od_planner_done done, void *ctx);
 
 #endif

@@ -18,8 +18,8 @@ od_status od_rundir_path(char out[PATH_MAX], const char *state_dir, int64_t job,
     int length = snprintf(out, PATH_MAX, "%s/runs/%" PRId64 "%s%s", state_dir, job,
                           *leaf == '\0' ? "" : "/", leaf);
     if (length >= PATH_MAX) {
-        return od_error_set(error, OD_E_TOO_LARGE, "%s: the path of the state directory is too long",
-                            state_dir);
+        return od_error_set(error, OD_E_TOO_LARGE,
+                            "%s: the path of the state directory is too long", state_dir);
     }
     return OD_OK;
 }
@@ -56,9 +56,9 @@ static od_status take_lock(const char *state_dir, int64_t job, int *fd, od_error
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
         return OD_OK;
     }
-    return errno == EWOULDBLOCK
-               ? od_error_set(error, OD_E_BUSY, "another worker holds the lock of run %" PRId64, job)
-               : od_error_set_errno(error, errno, "cannot lock run %" PRId64, job);
+    return errno == EWOULDBLOCK ? od_error_set(error, OD_E_BUSY,
+                                               "another worker holds the lock of run %" PRId64, job)
+                                : od_error_set_errno(error, errno, "cannot lock run %" PRId64, job);
 }
 
 od_status od_rundir_prepare(const char *state_dir, int64_t job, const char *spec,

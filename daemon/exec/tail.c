@@ -127,9 +127,9 @@ static void start_request(od_tail *tail) {
     uv_loop_t *loop = tail->config.loop;
     uv_buf_t buffer = uv_buf_init(tail->bytes, OD_TAIL_BATCH_BYTES);
     tail->request.data = tail;
-    int failed = tail->fd < 0
-                     ? uv_fs_open(loop, &tail->request, tail->path, O_RDONLY, 0, on_open)
-                     : uv_fs_read(loop, &tail->request, tail->fd, &buffer, 1, tail->offset, on_read);
+    int failed = tail->fd < 0 ? uv_fs_open(loop, &tail->request, tail->path, O_RDONLY, 0, on_open)
+                              : uv_fs_read(loop, &tail->request, tail->fd, &buffer, 1, tail->offset,
+                                           on_read);
     tail->busy = failed == 0; // without memory the poll tries again
 }
 

@@ -118,9 +118,9 @@ static od_status fill_arguments(const od_worker *worker, worker_arguments *out, 
     snprintf(out->attempt, sizeof out->attempt, "%" PRId64, config->attempt);
     snprintf(out->threads, sizeof out->threads, "%" PRId64, config->threads);
     snprintf(out->lock, sizeof out->lock, "%d", LOCK_FD);
-    char *list[] = {"ortho-worker", "run",        out->spec,   "--dir",      out->folder,
-                    "--attempt",    out->attempt, "--threads", out->threads, "--lock-fd",
-                    out->lock,      NULL};
+    char *list[] = {"ortho-worker", "run",       out->spec,    "--dir",
+                    out->folder,    "--attempt", out->attempt, "--threads",
+                    out->threads,   "--lock-fd", out->lock,    NULL};
     memcpy(out->list, list, sizeof list);
     return OD_OK;
 }

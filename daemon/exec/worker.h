@@ -19,7 +19,7 @@ typedef struct od_worker od_worker;
 typedef struct od_worker_exit {
     bool known; // false: it was not our child, we only saw its lock set free
     int64_t status;
-    int signal; // 0: it left by itself, with status
+    int signal;                               // 0: it left by itself, with status
     char last_line[OD_WORKER_LOG_LINE_BYTES]; // of worker.log, "" when there is none
 } od_worker_exit;
 

@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LARGEST_INTEGER = 9007199254740992.0; // 2^53, the last one a double can count to
+static const double LARGEST_INTEGER =
+    9007199254740992.0; // 2^53, the last one a double can count to
 
 // One line and what it is read for.
 typedef struct ingest_line {
@@ -64,8 +65,7 @@ static od_status tell(ingest_line *at, const char *kind, const char *const *keys
     }
     char *text = whole ? cJSON_PrintUnformatted(data) : NULL;
     cJSON_Delete(data);
-    return od_events_append(at->db, &at->ingest->events, at->ingest->job, kind, text, false,
-                            error);
+    return od_events_append(at->db, &at->ingest->events, at->ingest->job, kind, text, false, error);
 }
 
 // --- one function for each type of line ----------------------------------------------------
@@ -101,8 +101,8 @@ static od_status read_start(ingest_line *at, od_error *error) {
         return OD_OK;
     }
     bool known = read_integer(at->object, "steps_per_epoch", &per_epoch) && per_epoch > 0;
-    OD_TRY(od_jobs_set_progress(at->db, job, step, steps, known ? step / per_epoch : 0,
-                                (double)NAN, (double)NAN, error));
+    OD_TRY(od_jobs_set_progress(at->db, job, step, steps, known ? step / per_epoch : 0, (double)NAN,
+                                (double)NAN, error));
     at->ingest->pid = pid;
     return become_running(at, error);
 }
@@ -131,8 +131,8 @@ static od_status read_metrics(ingest_line *at, od_error *error) {
 }
 
 static od_status read_progress(ingest_line *at, od_error *error) {
-    static const char *const keys[] = {"step", "steps", "epoch", "eta_s", "samples_per_sec", "at",
-                                       NULL};
+    static const char *const keys[] = {"step", "steps", "epoch", "eta_s", "samples_per_sec",
+                                       "at",   NULL};
     int64_t step;
     int64_t steps;
     int64_t epoch;
@@ -168,8 +168,8 @@ static od_status read_line(ingest_line *at, od_error *error) {
         const char *type;
         od_status (*read)(ingest_line *at, od_error *error);
     } types[] = {
-        {"start", read_start},       {"metrics", read_metrics}, {"progress", read_progress},
-        {"log", read_log},           {"end", read_end},
+        {"start", read_start}, {"metrics", read_metrics}, {"progress", read_progress},
+        {"log", read_log},     {"end", read_end},
     };
     const char *type = read_string(at->object, "type");
     int64_t version;

@@ -18,9 +18,9 @@ typedef struct od_ingest {
     int64_t offset; // of bytes in the file
 
     od_event_list events; // out: what was appended to the journal
-    int64_t pid;          // out: of the job's present attempt; 0: its `start` line was not among them
-    bool running;         // out: that line made the job `running`
-    size_t skipped;       // out: lines that are none of version 1's
+    int64_t pid;    // out: of the job's present attempt; 0: its `start` line was not among them
+    bool running;   // out: that line made the job `running`
+    size_t skipped; // out: lines that are none of version 1's
 } od_ingest;
 
 // A work function of the store; ctx is an od_ingest. Bytes before the job's stored offset are left

@@ -18,12 +18,12 @@ typedef struct roster_entry {
     od_job_state state;
     int64_t attempt;
     int64_t tail_offset;
-    int64_t pid;      // of its worker, 0: not known
-    int64_t *after;   // jobs that it still waits for
+    int64_t pid;    // of its worker, 0: not known
+    int64_t *after; // jobs that it still waits for
     size_t after_count;
     int64_t doomed_by; // 0, or a job that it waits for and that will not succeed
-    bool settling;    // a change that the queue itself asked for is on its way
-    job_run *run;         // in the states that have a worker
+    bool settling;     // a change that the queue itself asked for is on its way
+    job_run *run;      // in the states that have a worker
 } roster_entry;
 
 typedef struct job_roster {

@@ -280,8 +280,7 @@ typedef struct queue_load {
 
 static od_status load_work(sqlite3 *db, void *ctx, od_error *error) {
     queue_load *loading = ctx;
-    const unsigned ended =
-        1u << OD_JOB_SUCCEEDED | 1u << OD_JOB_FAILED | 1u << OD_JOB_CANCELLED;
+    const unsigned ended = 1u << OD_JOB_SUCCEEDED | 1u << OD_JOB_FAILED | 1u << OD_JOB_CANCELLED;
     const od_jobs_filter filter = {.states = ((1u << OD_JOB_STATES) - 1) & ~ended};
     od_job_list jobs;
     OD_TRY(od_jobs_removals(db, &loading->removals, &loading->removal_count, error));

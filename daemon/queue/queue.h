@@ -24,10 +24,10 @@ typedef struct od_queue od_queue;
 typedef struct od_queue_config {
     uv_loop_t *loop;
     od_store *store;
-    od_event_sink sink;     // where all events go after their commit
-    const char *state_dir;  // runs are in STATE_DIR/runs/ID
-    const char *worker;     // path of ortho-worker
-    int64_t cpu_slots;      // of this machine
+    od_event_sink sink;    // where all events go after their commit
+    const char *state_dir; // runs are in STATE_DIR/runs/ID
+    const char *worker;    // path of ortho-worker
+    int64_t cpu_slots;     // of this machine
     int64_t default_threads;
     uint64_t stop_grace_ms; // between SIGTERM and SIGKILL
 } od_queue_config;
@@ -93,9 +93,9 @@ typedef enum od_queue_verb {
 void od_queue_ask(od_queue *queue, int64_t job, od_queue_verb verb, od_store_done done, void *ctx);
 
 typedef struct od_job_edit {
-    const char *name;   // NULL: stays
-    const char *notes;  // NULL: stays
-    const char *labels; // JSON object; NULL: stays
+    const char *name;        // NULL: stays
+    const char *notes;       // NULL: stays
+    const char *labels;      // JSON object; NULL: stays
     const int64_t *priority; // NULL: stays
 } od_job_edit;
 

@@ -188,7 +188,8 @@ static const char *describe(const job_run *run, const od_job *job, const od_atte
     return buffer;
 }
 
-static od_status end_with(job_run *run, sqlite3 *db, const od_state_change *change, od_error *error) {
+static od_status end_with(job_run *run, sqlite3 *db, const od_state_change *change,
+                          od_error *error) {
     run->end = change->to;
     return od_states_change(db, change, &run->events, NULL, error);
 }
@@ -215,10 +216,10 @@ static od_status end_work(sqlite3 *db, void *ctx, od_error *error) {
     od_attempt attempt;
     OD_TRY(od_jobs_get(db, run->job, &job, error));
     if (run->start_fault != NULL) {
-        const od_state_change failed = {
-            .job = run->job,
-            .to = job.state == OD_JOB_CANCELLING ? OD_JOB_CANCELLED : OD_JOB_FAILED,
-            .reason = run->start_fault};
+        const od_state_change failed = {.job = run->job,
+                                        .to = job.state == OD_JOB_CANCELLING ? OD_JOB_CANCELLED
+                                                                             : OD_JOB_FAILED,
+                                        .reason = run->start_fault};
         od_job_fini(&job);
         return end_with(run, db, &failed, error);
     }
@@ -276,8 +277,9 @@ static void on_exit_seen(void *ctx, const od_worker_exit *how) {
     job_run *run = ctx;
     run->how = *how;
     uv_timer_stop(&run->timer);
-    od_log(OD_LOG_INFO, "worker ended", "job=%" PRId64 " attempt=%" PRId64 " status=%" PRId64
-           " signal=%d", run->job, run->entry->attempt, how->status, how->signal);
+    od_log(OD_LOG_INFO, "worker ended",
+           "job=%" PRId64 " attempt=%" PRId64 " status=%" PRId64 " signal=%d", run->job,
+           run->entry->attempt, how->status, how->signal);
     od_tail_finish(run->tail);
 }
 

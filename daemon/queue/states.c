@@ -11,8 +11,8 @@
 
 static const unsigned allowed[OD_JOB_STATES] = {
     [OD_JOB_QUEUED] = BIT(STARTING) | BIT(PAUSED) | BIT(CANCELLED) | BIT(FAILED),
-    [OD_JOB_STARTING] = BIT(RUNNING) | BIT(PAUSING) | BIT(CANCELLING) | BIT(QUEUED) |
-                        BIT(SUCCEEDED) | BIT(FAILED),
+    [OD_JOB_STARTING] =
+        BIT(RUNNING) | BIT(PAUSING) | BIT(CANCELLING) | BIT(QUEUED) | BIT(SUCCEEDED) | BIT(FAILED),
     [OD_JOB_RUNNING] = BIT(PAUSING) | BIT(CANCELLING) | BIT(QUEUED) | BIT(SUCCEEDED) | BIT(FAILED),
     [OD_JOB_PAUSING] = BIT(PAUSED) | BIT(CANCELLING) | BIT(SUCCEEDED) | BIT(FAILED),
     [OD_JOB_PAUSED] = BIT(QUEUED) | BIT(CANCELLED),
@@ -25,8 +25,7 @@ static const unsigned allowed[OD_JOB_STATES] = {
 // ?1 job, ?2 state, ?3 reason, ?4 now, ?5 crashes to add.
 #define UPDATE "UPDATE jobs SET state = ?2, reason = ?3, "
 #define WHERE " WHERE id = ?1"
-#define GOING                                                                                     \
-    UPDATE "crashes = crashes + ?5, started_at_ms = coalesce(started_at_ms, ?4)" WHERE
+#define GOING UPDATE "crashes = crashes + ?5, started_at_ms = coalesce(started_at_ms, ?4)" WHERE
 #define RESTING UPDATE "crashes = crashes + ?5, eta_s = NULL, samples_per_sec = NULL"
 #define ENDED RESTING ", ended_at_ms = ?4" WHERE
 
@@ -64,9 +63,8 @@ static od_status read_present(sqlite3 *db, int64_t job, present *out, od_error *
     static const od_sql_shape shape = {fields, 2, sizeof(present)};
     od_status status = od_sql_row(db, "SELECT state, attempt FROM jobs WHERE id = ?1",
                                   OD_SQL(od_sql_i(job)), &shape, out, error);
-    return status == OD_E_NOT_FOUND
-               ? od_error_set(error, status, "there is no job %" PRId64, job)
-               : status;
+    return status == OD_E_NOT_FOUND ? od_error_set(error, status, "there is no job %" PRId64, job)
+                                    : status;
 }
 
 // {"job", "state", "reason", "attempt", "at"}; NULL: no memory.
@@ -74,7 +72,8 @@ static char *event_text(const od_state_change *change, int64_t attempt, int64_t 
     char at[OD_CLOCK_TEXT_BYTES];
     char *text = NULL;
     cJSON *data = cJSON_CreateObject();
-    cJSON *reason = change->reason != NULL ? cJSON_CreateString(change->reason) : cJSON_CreateNull();
+    cJSON *reason =
+        change->reason != NULL ? cJSON_CreateString(change->reason) : cJSON_CreateNull();
     if (cJSON_AddNumberToObject(data, "job", (double)change->job) != NULL &&
         cJSON_AddStringToObject(data, "state", od_job_state_text(change->to)) != NULL &&
         cJSON_AddItemToObject(data, "reason", reason)) {

@@ -156,8 +156,8 @@ static od_status check_after(sqlite3 *db, const cJSON *spec, od_faults *faults, 
         char pointer[48];
         int64_t id = (int64_t)item->valuedouble;
         int64_t found;
-        od_status status = od_sql_int(db, "SELECT 1 FROM jobs WHERE id = ?1", OD_SQL(od_sql_i(id)),
-                                      &found, error);
+        od_status status =
+            od_sql_int(db, "SELECT 1 FROM jobs WHERE id = ?1", OD_SQL(od_sql_i(id)), &found, error);
         snprintf(pointer, sizeof pointer, "/queue/after/%d", index++);
         if (status == OD_E_NOT_FOUND) {
             status = od_faults_add(faults, pointer, "there is no job %" PRId64, id);
@@ -189,8 +189,7 @@ static od_status insert_all(sqlite3 *db, submission *submit, od_error *error) {
     for (size_t i = 0; i < submit->count; i++) {
         OD_TRY(insert_job(db, submit, i, error));
     }
-    submit->result.id =
-        submit->result.experiment != 0 ? submit->result.experiment : submit->ids[0];
+    submit->result.id = submit->result.experiment != 0 ? submit->result.experiment : submit->ids[0];
     submit->result.jobs = submit->ids;
     submit->result.count = submit->count;
     return OD_OK;
@@ -207,16 +206,15 @@ static od_status submit_work(sqlite3 *db, void *ctx, od_error *error) {
         }
     }
     OD_TRY(insert_all(db, submit, error));
-    return submit->key == NULL ? OD_OK
-                               : od_idempotency_insert(db, &request, submit->result.id,
-                                                       od_clock_wall_ms(), error);
+    return submit->key == NULL
+               ? OD_OK
+               : od_idempotency_insert(db, &request, submit->result.id, od_clock_wall_ms(), error);
 }
 
 static void enter_all(submission *submit) {
     od_queue *queue = submit->queue;
     for (size_t i = 0; i < submit->count; i++) {
-        if (submit->entries[i] != NULL &&
-            roster_add(&queue->roster, submit->entries[i]) != OD_OK) {
+        if (submit->entries[i] != NULL && roster_add(&queue->roster, submit->entries[i]) != OD_OK) {
             od_log(OD_LOG_ERROR, "no memory to queue a job; restart orthod", "job=%" PRId64,
                    submit->ids[i]);
         }
@@ -261,8 +259,8 @@ static od_status fill(submission *submit, const od_submit_request *request, od_e
         return no_memory(error);
     }
     for (size_t i = 0; i < request->count; i++) {
-        OD_TRY(fill_job(submit->queue, &request->jobs[i], &submit->specs[i], &submit->jobs[i],
-                        error));
+        OD_TRY(
+            fill_job(submit->queue, &request->jobs[i], &submit->specs[i], &submit->jobs[i], error));
     }
     return OD_OK;
 }

@@ -18,8 +18,8 @@ typedef struct event_row {
 } event_row;
 
 static const od_sql_field fields[] = {
-    {offsetof(event_row, id), 'i'},   {offsetof(event_row, job), 'i'},
-    {offsetof(event_row, kind), 't'}, {offsetof(event_row, data), 't'},
+    {offsetof(event_row, id), 'i'},    {offsetof(event_row, job), 'i'},
+    {offsetof(event_row, kind), 't'},  {offsetof(event_row, data), 't'},
     {offsetof(event_row, final), 'b'},
 };
 static const od_sql_shape shape = {fields, sizeof fields / sizeof fields[0], sizeof(event_row)};
@@ -82,14 +82,16 @@ static const char *kind_text(const char *kind) {
     return "log";
 }
 
-od_status od_events_after(sqlite3 *db, int64_t job, int64_t after, size_t limit,
-                          od_event_list *out, od_error *error) {
+od_status od_events_after(sqlite3 *db, int64_t job, int64_t after, size_t limit, od_event_list *out,
+                          od_error *error) {
     const char *sql = job == 0 ? "SELECT id, job, kind, data, final FROM events"
                                  " WHERE id > ?1 ORDER BY id LIMIT ?2"
                                : "SELECT id, job, kind, data, final FROM events"
                                  " WHERE id > ?1 AND job = ?3 ORDER BY id LIMIT ?2";
-    const od_sql_value values[] = {od_sql_i(after), od_sql_i((int64_t)limit),
-                                   job == 0 ? (od_sql_value){0} : od_sql_i(job), {0}};
+    const od_sql_value values[] = {od_sql_i(after),
+                                   od_sql_i((int64_t)limit),
+                                   job == 0 ? (od_sql_value){0} : od_sql_i(job),
+                                   {0}};
     void *items;
     size_t count;
     OD_TRY(od_sql_rows(db, sql, values, &shape, &items, &count, error));

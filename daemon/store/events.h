@@ -43,8 +43,8 @@ od_status od_events_append(sqlite3 *db, od_event_list *list, int64_t job, const 
                            char *data_take, bool final, od_error *error) OD_MUST_CHECK;
 
 // Events with id > after, ascending, of one job (0: of all), at most limit, appended to out.
-od_status od_events_after(sqlite3 *db, int64_t job, int64_t after, size_t limit,
-                          od_event_list *out, od_error *error) OD_MUST_CHECK;
+od_status od_events_after(sqlite3 *db, int64_t job, int64_t after, size_t limit, od_event_list *out,
+                          od_error *error) OD_MUST_CHECK;
 
 // The id of the newest event ever (0: none yet), and the id of the newest one that is no longer
 // kept (0: all are). after < *gone means that events were missed. Either may be NULL.

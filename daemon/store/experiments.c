@@ -9,12 +9,13 @@
 #define COLUMNS "id, name, base, vary, created_at_ms"
 
 static const od_sql_field fields[] = {
-    {offsetof(od_experiment, id), 'i'},   {offsetof(od_experiment, name), 't'},
-    {offsetof(od_experiment, base), 't'}, {offsetof(od_experiment, vary), 't'},
+    {offsetof(od_experiment, id), 'i'},
+    {offsetof(od_experiment, name), 't'},
+    {offsetof(od_experiment, base), 't'},
+    {offsetof(od_experiment, vary), 't'},
     {offsetof(od_experiment, created_at_ms), 'i'},
 };
-static const od_sql_shape shape = {fields, sizeof fields / sizeof fields[0],
-                                   sizeof(od_experiment)};
+static const od_sql_shape shape = {fields, sizeof fields / sizeof fields[0], sizeof(od_experiment)};
 
 void od_experiment_fini(od_experiment *experiment) {
     od_sql_free_rows(&shape, experiment, 1);
@@ -35,8 +36,8 @@ od_status od_experiments_get(sqlite3 *db, int64_t id, od_experiment *out, od_err
     return status;
 }
 
-od_status od_experiments_list(sqlite3 *db, int64_t before_id, size_t limit,
-                              od_experiment_list *out, od_error *error) {
+od_status od_experiments_list(sqlite3 *db, int64_t before_id, size_t limit, od_experiment_list *out,
+                              od_error *error) {
     void *items;
     OD_TRY(od_sql_rows(db,
                        "SELECT " COLUMNS " FROM experiments WHERE id < ?1"
@@ -50,12 +51,11 @@ od_status od_experiments_list(sqlite3 *db, int64_t before_id, size_t limit,
 
 od_status od_experiments_insert(sqlite3 *db, const char *name, const char *base, const char *vary,
                                 int64_t created_at_ms, int64_t *id, od_error *error) {
-    OD_TRY(od_sql_run(db,
-                      "INSERT INTO experiments (name, base, vary, created_at_ms)"
-                      " VALUES (?1, ?2, ?3, ?4)",
-                      OD_SQL(od_sql_t(name), od_sql_t(base), od_sql_t(vary),
-                             od_sql_i(created_at_ms)),
-                      error));
+    OD_TRY(od_sql_run(
+        db,
+        "INSERT INTO experiments (name, base, vary, created_at_ms)"
+        " VALUES (?1, ?2, ?3, ?4)",
+        OD_SQL(od_sql_t(name), od_sql_t(base), od_sql_t(vary), od_sql_i(created_at_ms)), error));
     *id = sqlite3_last_insert_rowid(db);
     return OD_OK;
 }

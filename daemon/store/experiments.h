@@ -31,11 +31,10 @@ od_status od_experiments_get(sqlite3 *db, int64_t id, od_experiment *out,
                              od_error *error) OD_MUST_CHECK;
 
 // Newest first; before_id 0: from the newest; limit 0: no limit.
-od_status od_experiments_list(sqlite3 *db, int64_t before_id, size_t limit,
-                              od_experiment_list *out, od_error *error) OD_MUST_CHECK;
+od_status od_experiments_list(sqlite3 *db, int64_t before_id, size_t limit, od_experiment_list *out,
+                              od_error *error) OD_MUST_CHECK;
 
 od_status od_experiments_insert(sqlite3 *db, const char *name, const char *base, const char *vary,
-                                int64_t created_at_ms, int64_t *id,
-                                od_error *error) OD_MUST_CHECK;
+                                int64_t created_at_ms, int64_t *id, od_error *error) OD_MUST_CHECK;
 
 #endif

@@ -39,10 +39,10 @@ od_status od_idempotency_insert(sqlite3 *db, const od_idempotency *request, int6
                                 int64_t now_ms, od_error *error) {
     OD_TRY(od_sql_run(db, "DELETE FROM idempotency WHERE created_at_ms < ?1",
                       OD_SQL(od_sql_i(now_ms - KEPT_MS)), error));
-    return od_sql_run(db,
-                      "INSERT INTO idempotency (key, digest, response, created_at_ms)"
-                      " VALUES (?1, ?2, ?3, ?4)",
-                      OD_SQL(od_sql_t(request->key), od_sql_t(request->digest), od_sql_i(id),
-                             od_sql_i(now_ms)),
-                      error);
+    return od_sql_run(
+        db,
+        "INSERT INTO idempotency (key, digest, response, created_at_ms)"
+        " VALUES (?1, ?2, ?3, ?4)",
+        OD_SQL(od_sql_t(request->key), od_sql_t(request->digest), od_sql_i(id), od_sql_i(now_ms)),
+        error);
 }

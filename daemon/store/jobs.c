@@ -89,17 +89,17 @@ od_status od_jobs_get(sqlite3 *db, int64_t id, od_job *out, od_error *error) {
 od_status od_jobs_list(sqlite3 *db, const od_jobs_filter *filter, od_job_list *out,
                        od_error *error) {
     void *items;
-    OD_TRY(od_sql_rows(
-        db,
-        "SELECT " COLUMNS " FROM jobs WHERE id < ?1 AND (?2 = 0 OR (1 << state) & ?2)"
-        " AND (?3 = 0 OR experiment = ?3) AND (?4 IS NULL OR EXISTS"
-        "  (SELECT 1 FROM json_each(labels) AS l WHERE l.key = ?4 AND l.value = ?5))"
-        " ORDER BY id DESC LIMIT ?6",
-        OD_SQL(od_sql_i(filter->before_id > 0 ? filter->before_id : INT64_MAX),
-               od_sql_i(filter->states), od_sql_i(filter->experiment),
-               od_sql_t(filter->label_key), od_sql_t(filter->label_value),
-               od_sql_i(filter->limit > 0 ? (int64_t)filter->limit : -1)),
-        &shape, &items, &out->count, error));
+    OD_TRY(od_sql_rows(db,
+                       "SELECT " COLUMNS
+                       " FROM jobs WHERE id < ?1 AND (?2 = 0 OR (1 << state) & ?2)"
+                       " AND (?3 = 0 OR experiment = ?3) AND (?4 IS NULL OR EXISTS"
+                       "  (SELECT 1 FROM json_each(labels) AS l WHERE l.key = ?4 AND l.value = ?5))"
+                       " ORDER BY id DESC LIMIT ?6",
+                       OD_SQL(od_sql_i(filter->before_id > 0 ? filter->before_id : INT64_MAX),
+                              od_sql_i(filter->states), od_sql_i(filter->experiment),
+                              od_sql_t(filter->label_key), od_sql_t(filter->label_value),
+                              od_sql_i(filter->limit > 0 ? (int64_t)filter->limit : -1)),
+                       &shape, &items, &out->count, error));
     out->items = items;
     return OD_OK;
 }
@@ -148,13 +148,14 @@ od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id, od_error *
 
 od_status od_jobs_edit(sqlite3 *db, int64_t id, const char *name, const char *notes,
                        const char *labels, const int64_t *priority, od_error *error) {
-    OD_TRY(od_sql_run(db,
-                      "UPDATE jobs SET name = coalesce(?2, name), notes = coalesce(?3, notes),"
-                      " labels = coalesce(?4, labels),"
-                      " priority = iif(?5, ?6, priority) WHERE id = ?1",
-                      OD_SQL(od_sql_i(id), od_sql_t(name), od_sql_t(notes), od_sql_t(labels),
-                             od_sql_i(priority != NULL), od_sql_i(priority != NULL ? *priority : 0)),
-                      error));
+    OD_TRY(
+        od_sql_run(db,
+                   "UPDATE jobs SET name = coalesce(?2, name), notes = coalesce(?3, notes),"
+                   " labels = coalesce(?4, labels),"
+                   " priority = iif(?5, ?6, priority) WHERE id = ?1",
+                   OD_SQL(od_sql_i(id), od_sql_t(name), od_sql_t(notes), od_sql_t(labels),
+                          od_sql_i(priority != NULL), od_sql_i(priority != NULL ? *priority : 0)),
+                   error));
     return sqlite3_changes(db) == 1 ? OD_OK : not_found(id, error);
 }
 
@@ -171,8 +172,8 @@ od_status od_jobs_removals(sqlite3 *db, int64_t **ids, size_t *count, od_error *
     static const od_sql_field id_field = {0, 'i'};
     static const od_sql_shape id_shape = {&id_field, 1, sizeof(int64_t)};
     void *items;
-    OD_TRY(od_sql_rows(db, "SELECT job FROM removals", OD_SQL_NONE, &id_shape, &items, count,
-                       error));
+    OD_TRY(
+        od_sql_rows(db, "SELECT job FROM removals", OD_SQL_NONE, &id_shape, &items, count, error));
     *ids = items;
     return OD_OK;
 }
@@ -213,21 +214,19 @@ void od_attempt_fini(od_attempt *attempt) {
 
 od_status od_jobs_attempt_get(sqlite3 *db, int64_t id, int64_t attempt, od_attempt *out,
                               od_error *error) {
-    od_status status = od_sql_row(db,
-                                  "SELECT coalesce(from_step, -1), pid, outcome, reason"
-                                  " FROM attempts WHERE job = ?1 AND attempt = ?2",
-                                  OD_SQL(od_sql_i(id), od_sql_i(attempt)), &attempt_shape, out,
-                                  error);
-    return status == OD_E_NOT_FOUND ? od_error_set(error, status,
-                                                   "job %" PRId64 " has no attempt %" PRId64, id,
-                                                   attempt)
-                                    : status;
+    od_status status =
+        od_sql_row(db,
+                   "SELECT coalesce(from_step, -1), pid, outcome, reason"
+                   " FROM attempts WHERE job = ?1 AND attempt = ?2",
+                   OD_SQL(od_sql_i(id), od_sql_i(attempt)), &attempt_shape, out, error);
+    return status == OD_E_NOT_FOUND
+               ? od_error_set(error, status, "job %" PRId64 " has no attempt %" PRId64, id, attempt)
+               : status;
 }
 
 od_status od_jobs_attempt_insert(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
                                  od_error *error) {
-    return od_sql_run(db,
-                      "INSERT INTO attempts (job, attempt, started_at_ms) VALUES (?1, ?2, ?3)",
+    return od_sql_run(db, "INSERT INTO attempts (job, attempt, started_at_ms) VALUES (?1, ?2, ?3)",
                       OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms)), error);
 }
 
@@ -246,14 +245,12 @@ od_status od_jobs_attempt_outcome(sqlite3 *db, int64_t id, int64_t attempt, cons
     return od_sql_run(db,
                       "UPDATE attempts SET outcome = ?3, reason = ?4"
                       " WHERE job = ?1 AND attempt = ?2",
-                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_t(outcome),
-                             od_sql_t(reason)),
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_t(outcome), od_sql_t(reason)),
                       error);
 }
 
 od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
                                 od_error *error) {
-    return od_sql_run(db,
-                      "UPDATE attempts SET ended_at_ms = ?3 WHERE job = ?1 AND attempt = ?2",
+    return od_sql_run(db, "UPDATE attempts SET ended_at_ms = ?3 WHERE job = ?1 AND attempt = ?2",
                       OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms)), error);
 }

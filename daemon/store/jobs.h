@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 // name, text. The numbers are those in the database: append only.
-#define OD_JOB_STATE_MAP(X)                                                                       \
-    X(QUEUED, "queued")                                                                           \
-    X(STARTING, "starting")                                                                       \
-    X(RUNNING, "running")                                                                         \
-    X(PAUSING, "pausing")                                                                         \
-    X(PAUSED, "paused")                                                                           \
-    X(CANCELLING, "cancelling")                                                                   \
-    X(SUCCEEDED, "succeeded")                                                                     \
-    X(FAILED, "failed")                                                                           \
+#define OD_JOB_STATE_MAP(X)     \
+    X(QUEUED, "queued")         \
+    X(STARTING, "starting")     \
+    X(RUNNING, "running")       \
+    X(PAUSING, "pausing")       \
+    X(PAUSED, "paused")         \
+    X(CANCELLING, "cancelling") \
+    X(SUCCEEDED, "succeeded")   \
+    X(FAILED, "failed")         \
     X(CANCELLED, "cancelled")
 
 typedef enum od_job_state {
@@ -39,22 +39,22 @@ bool od_job_state_ended(od_job_state state);
 // One job. Times are wall milliseconds, 0 when not there yet. Strings are owned by the struct.
 typedef struct od_job {
     int64_t id;
-    int64_t experiment;  // 0: none
-    char *variant;       // JSON object, or NULL for a job of its own
+    int64_t experiment; // 0: none
+    char *variant;      // JSON object, or NULL for a job of its own
     char *name;
     char *notes;
-    char *labels;        // JSON object
-    char *spec;          // JSON, all defaults filled in
-    char *plan;          // JSON, what the planner said
-    char *connection;    // spec.residual.connection, for lists
-    char *model;         // "vit 64/6/4", for lists
+    char *labels;     // JSON object
+    char *spec;       // JSON, all defaults filled in
+    char *plan;       // JSON, what the planner said
+    char *connection; // spec.residual.connection, for lists
+    char *model;      // "vit 64/6/4", for lists
     od_job_state state;
-    char *reason;        // NULL or a sentence
+    char *reason; // NULL or a sentence
     int64_t priority;
-    int64_t threads;     // CPU slots it holds while it runs
-    int64_t attempt;     // 0 before the first start
-    int64_t crashes;     // crashed attempts since it was submitted or retried
-    int64_t retries;     // so many crashes are followed by another attempt
+    int64_t threads; // CPU slots it holds while it runs
+    int64_t attempt; // 0 before the first start
+    int64_t crashes; // crashed attempts since it was submitted or retried
+    int64_t retries; // so many crashes are followed by another attempt
     int64_t step;
     int64_t steps;
     int64_t epoch;
@@ -81,12 +81,12 @@ od_status od_jobs_get(sqlite3 *db, int64_t id, od_job *out, od_error *error) OD_
 
 // Newest first. {0} asks for everything.
 typedef struct od_jobs_filter {
-    unsigned states;         // bits 1u << od_job_state; 0: all
-    const char *label_key;   // NULL: all
+    unsigned states;       // bits 1u << od_job_state; 0: all
+    const char *label_key; // NULL: all
     const char *label_value;
-    int64_t experiment;      // 0: all
-    int64_t before_id;       // only ids below; 0: all
-    size_t limit;            // 0: no limit
+    int64_t experiment; // 0: all
+    int64_t before_id;  // only ids below; 0: all
+    size_t limit;       // 0: no limit
 } od_jobs_filter;
 
 od_status od_jobs_list(sqlite3 *db, const od_jobs_filter *filter, od_job_list *out,
@@ -100,7 +100,8 @@ od_status od_jobs_count(sqlite3 *db, int64_t experiment, int64_t counts[OD_JOB_S
 
 // A new row, queued, with what job says of experiment, variant, name, notes, labels, spec, plan,
 // connection, model, priority, threads, retries, steps and created_at_ms.
-od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id, od_error *error) OD_MUST_CHECK;
+od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id,
+                         od_error *error) OD_MUST_CHECK;
 
 // NULL leaves a value as it is. OD_E_NOT_FOUND.
 od_status od_jobs_edit(sqlite3 *db, int64_t id, const char *name, const char *notes,
@@ -117,8 +118,7 @@ od_status od_jobs_removed(sqlite3 *db, int64_t id, od_error *error) OD_MUST_CHEC
 
 // How far a run is. step and epoch only; a NaN rate or rest is "not known".
 od_status od_jobs_set_progress(sqlite3 *db, int64_t id, int64_t step, int64_t steps, int64_t epoch,
-                               double eta_s, double samples_per_sec,
-                               od_error *error) OD_MUST_CHECK;
+                               double eta_s, double samples_per_sec, od_error *error) OD_MUST_CHECK;
 
 od_status od_jobs_set_tail(sqlite3 *db, int64_t id, int64_t tail_offset,
                            od_error *error) OD_MUST_CHECK;

@@ -35,7 +35,8 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
     "CREATE TABLE attempts ("
     " job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, attempt INTEGER NOT NULL,"
     " from_step INTEGER, pid INTEGER, boot_id TEXT, started_at_ms INTEGER NOT NULL,"
-    " ended_at_ms INTEGER, outcome TEXT, reason TEXT, PRIMARY KEY (job, attempt)) STRICT, WITHOUT ROWID;"
+    " ended_at_ms INTEGER, outcome TEXT, reason TEXT, PRIMARY KEY (job, attempt)) STRICT, WITHOUT "
+    "ROWID;"
 
     // A NULL in last is a NaN; in min and max it says that there is no number yet.
     "CREATE TABLE series ("

@@ -14,11 +14,11 @@
 #define SERIES_COLUMNS "id, job, name, last, last_step, min, min_step, max, max_step, count"
 
 static const od_sql_field series_fields[] = {
-    {offsetof(od_series, id), 'i'},       {offsetof(od_series, job), 'i'},
-    {offsetof(od_series, name), 't'},     {offsetof(od_series, last), 'd'},
+    {offsetof(od_series, id), 'i'},        {offsetof(od_series, job), 'i'},
+    {offsetof(od_series, name), 't'},      {offsetof(od_series, last), 'd'},
     {offsetof(od_series, last_step), 'i'}, {offsetof(od_series, min), 'd'},
-    {offsetof(od_series, min_step), 'i'}, {offsetof(od_series, max), 'd'},
-    {offsetof(od_series, max_step), 'i'}, {offsetof(od_series, count), 'i'},
+    {offsetof(od_series, min_step), 'i'},  {offsetof(od_series, max), 'd'},
+    {offsetof(od_series, max_step), 'i'},  {offsetof(od_series, count), 'i'},
 };
 static const od_sql_shape series_shape = {
     series_fields, sizeof series_fields / sizeof series_fields[0], sizeof(od_series)};
@@ -85,8 +85,8 @@ static od_status visit_range(sqlite3 *db, int64_t series, const range *within, v
     OD_TRY(od_sql_begin(db,
                         "SELECT step, value FROM points WHERE series = ?1 AND attempt = ?2"
                         " AND step > ?3 AND step <= ?4 ORDER BY step",
-                        OD_SQL(od_sql_i(series), od_sql_i(within->attempt),
-                               od_sql_i(within->after), od_sql_i(within->to)),
+                        OD_SQL(od_sql_i(series), od_sql_i(within->attempt), od_sql_i(within->after),
+                               od_sql_i(within->to)),
                         &statement, error));
     od_status status;
     bool row;
@@ -134,11 +134,11 @@ static od_status visit_curve(sqlite3 *db, int64_t series, int64_t from_step, int
 typedef struct sampler {
     od_curve *curve;
     size_t capacity;
-    int64_t index;    // of the next point
-    int64_t buckets;  // 0: every point is kept
-    int64_t bucket;   // of the points in low, high, last
-    bool any;         // the bucket has a point
-    bool any_number;  // low and high are there
+    int64_t index;   // of the next point
+    int64_t buckets; // 0: every point is kept
+    int64_t bucket;  // of the points in low, high, last
+    bool any;        // the bucket has a point
+    bool any_number; // low and high are there
     point low, high, last;
 } sampler;
 
@@ -165,14 +165,13 @@ static od_status flush(sampler *sampling, od_error *error) {
     if (!sampling->any) {
         return OD_OK;
     }
-    const point *first = sampling->low.step <= sampling->high.step ? &sampling->low
-                                                                   : &sampling->high;
+    const point *first =
+        sampling->low.step <= sampling->high.step ? &sampling->low : &sampling->high;
     const point *second = first == &sampling->low ? &sampling->high : &sampling->low;
     if (sampling->any_number && first->step < sampling->last.step) {
         OD_TRY(keep(sampling, first, error));
     }
-    if (sampling->any_number && second->step != first->step &&
-        second->step < sampling->last.step) {
+    if (sampling->any_number && second->step != first->step && second->step < sampling->last.step) {
         OD_TRY(keep(sampling, second, error));
     }
     sampling->any = false;
@@ -241,8 +240,8 @@ od_status od_points_curve(sqlite3 *db, int64_t series, int64_t from_step, int64_
 static od_status find_series(sqlite3 *db, int64_t job, const char *name, int64_t *id,
                              od_error *error) {
     const od_sql_value *values = OD_SQL(od_sql_i(job), od_sql_t(name));
-    od_status status = od_sql_int(db, "SELECT id FROM series WHERE job = ?1 AND name = ?2",
-                                  values, id, error);
+    od_status status =
+        od_sql_int(db, "SELECT id FROM series WHERE job = ?1 AND name = ?2", values, id, error);
     if (status != OD_E_NOT_FOUND) {
         return status;
     }
@@ -258,8 +257,7 @@ od_status od_points_add(sqlite3 *db, int64_t job, int64_t attempt, const char *n
     OD_TRY(od_sql_run(db,
                       "INSERT INTO points (series, attempt, step, value) VALUES (?1, ?2, ?3, ?4)"
                       " ON CONFLICT DO NOTHING",
-                      OD_SQL(od_sql_i(series), od_sql_i(attempt), od_sql_i(step),
-                             od_sql_d(value)),
+                      OD_SQL(od_sql_i(series), od_sql_i(attempt), od_sql_i(step), od_sql_d(value)),
                       error));
     if (sqlite3_changes(db) == 0) {
         return OD_OK;
@@ -300,9 +298,9 @@ static od_status recount_series(sqlite3 *db, int64_t id, od_error *error) {
     return od_sql_run(db,
                       "UPDATE series SET last = ?2, last_step = ?3, min = ?4, min_step = ?5,"
                       " max = ?6, max_step = ?7, count = ?8 WHERE id = ?1",
-                      OD_SQL(od_sql_i(id), od_sql_d(s.last), od_sql_i(s.last_step),
-                             od_sql_d(s.min), od_sql_i(s.min_step), od_sql_d(s.max),
-                             od_sql_i(s.max_step), od_sql_i(s.count)),
+                      OD_SQL(od_sql_i(id), od_sql_d(s.last), od_sql_i(s.last_step), od_sql_d(s.min),
+                             od_sql_i(s.min_step), od_sql_d(s.max), od_sql_i(s.max_step),
+                             od_sql_i(s.count)),
                       error);
 }
 

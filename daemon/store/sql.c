@@ -48,8 +48,8 @@ static int bind(sqlite3_stmt *statement, int index, const od_sql_value *value) {
     }
 }
 
-od_status od_sql_begin(sqlite3 *db, const char *sql, const od_sql_value *values,
-                       sqlite3_stmt **out, od_error *error) {
+od_status od_sql_begin(sqlite3 *db, const char *sql, const od_sql_value *values, sqlite3_stmt **out,
+                       od_error *error) {
     sqlite3_stmt *statement = find_cached(db, sql);
     if (statement == NULL &&
         sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK) {
@@ -139,8 +139,7 @@ static od_status read_row(sqlite3_stmt *statement, const od_sql_shape *shape, ch
     memset(row, 0, shape->row_bytes);
     for (size_t i = 0; i < shape->count; i++) {
         const od_sql_field *field = &shape->fields[i];
-        od_status status =
-            read_field(statement, (int)i, field->type, row + field->offset, error);
+        od_status status = read_field(statement, (int)i, field->type, row + field->offset, error);
         if (status != OD_OK) {
             od_sql_free_rows(shape, row, 1);
             return status;

@@ -37,8 +37,8 @@ od_status od_sql_error(sqlite3 *db, od_error *error);
 
 // Takes sql (a string that lives as long as the program) from the connection's prepared statements
 // and binds values. Ends with od_sql_end in every case of OD_OK.
-od_status od_sql_begin(sqlite3 *db, const char *sql, const od_sql_value *values,
-                       sqlite3_stmt **out, od_error *error) OD_MUST_CHECK;
+od_status od_sql_begin(sqlite3 *db, const char *sql, const od_sql_value *values, sqlite3_stmt **out,
+                       od_error *error) OD_MUST_CHECK;
 // *row: there is a row to read.
 od_status od_sql_next(sqlite3_stmt *statement, bool *row, od_error *error) OD_MUST_CHECK;
 void od_sql_end(sqlite3_stmt *statement);

@@ -18,10 +18,10 @@
 #include <string.h>
 
 enum {
-    GROUP_MAX = 512,            // tasks in one transaction
-    IDLE_READERS_MAX = 8,       // connections kept open
+    GROUP_MAX = 512,             // tasks in one transaction
+    IDLE_READERS_MAX = 8,        // connections kept open
     CHECKPOINT_WAL_PAGES = 1000, // the WAL is emptied when it is longer
-    BUSY_TIMEOUT_MS = 5000,     // somebody looks into the database with another program
+    BUSY_TIMEOUT_MS = 5000,      // somebody looks into the database with another program
 };
 
 typedef struct task {

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options are rows of one table, read by the same functions from the command line ("--name value",
+// "--name=value") and from the file ("name = value"). The file is read first, so that the command
+// line can replace what it says.
+#include "daemon/config.h"
+
+#include "base/buffer.h"
+#include "base/file.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096, DEFAULT_PORT_DIGITS = 5 };
+
+const char od_config_help[] =
+    "Usage: orthod [OPTION]...\n"
+    "Queues training runs, starts them, stores and serves what they measure.\n"
+    "\n"
+    "  --listen ADDRESS:PORT|unix:PATH  where to serve HTTP; may be repeated\n"
+    "                                   (127.0.0.1:8420; [::1]:PORT for IPv6)\n"
+    "  --state-dir DIR                  database and runs ($STATE_DIRECTORY, else\n"
+    "                                   $XDG_STATE_HOME/orthod, else ~/.local/state/orthod)\n"
+    "  --cpu-slots N                    CPU threads to give away (the number of cores)\n"
+    "  --worker PATH                    the ortho-worker program (the one beside orthod)\n"
+    "  --log-level LEVEL                debug, info, warning or error (info)\n"
+    "  --config FILE                    lines of NAME = VALUE with the names above\n"
+    "  --help                           print this and exit\n"
+    "  --version                        print the version and exit\n";
+
+// --- values --------------------------------------------------------------------------------
+
+static od_status copy_path(char out[PATH_MAX], const char *name, const char *value,
+                           od_error *error) {
+    if (*value == '\0' || snprintf(out, PATH_MAX, "%s", value) >= PATH_MAX) {
+        return od_error_set(error, OD_E_INVALID, "--%s: the path is empty or too long", name);
+    }
+    return OD_OK;
+}
+
+static od_status parse_unix(const char *path, od_listen *out, od_error *error) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (*path == '\0' || strlen(path) >= sizeof address.sun_path) {
+        return od_error_set(error, OD_E_INVALID,
+                            "--listen unix:%s: the path must have 1 to %zu characters", path,
+                            sizeof address.sun_path - 1);
+    }
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    memcpy(&out->address, &address, sizeof address);
+    out->address_bytes = sizeof address;
+    return OD_OK;
+}
+
+// Cuts "HOST:PORT" or "[HOST]:PORT". false: it is neither.
+static bool cut_port(char *text, char **host, long *port) {
+    char *colon = strrchr(text, ':');
+    char *end = NULL;
+    if (colon == NULL || strlen(colon + 1) == 0 || strlen(colon + 1) > DEFAULT_PORT_DIGITS ||
+        colon[1] < '0' || colon[1] > '9') {
+        return false;
+    }
+    *port = strtol(colon + 1, &end, 10);
+    *colon = '\0';
+    *host = text;
+    size_t length = strlen(text);
+    if (length > 2 && text[0] == '[' && text[length - 1] == ']') {
+        text[length - 1] = '\0';
+        *host = text + 1;
+    }
+    return *end == '\0' && *port <= 65535;
+}
+
+static od_status refuse_address(const char *value, od_error *error) {
+    return od_error_set(error, OD_E_INVALID,
+                        "--listen %s: only loopback addresses are possible as there is no login "
+                        "yet; use 127.0.0.1:PORT, [::1]:PORT or unix:PATH, and ssh -L from "
+                        "elsewhere",
+                        value);
+}
+
+static od_status parse_tcp(const char *value, od_listen *out, od_error *error) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    char text[128];
+    char *host;
+    long port;
+    if (snprintf(text, sizeof text, "%s", value) >= (int)sizeof text ||
+        !cut_port(text, &host, &port)) {
+        return od_error_set(error, OD_E_INVALID,
+                            "--listen %s: is not ADDRESS:PORT (127.0.0.1:8420) or unix:PATH",
+                            value);
+    }
+    const char *numeric = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    if (inet_pton(AF_INET, numeric, &v4.sin_addr) == 1) {
+        v4.sin_port = htons((uint16_t)port);
+        memcpy(&out->address, &v4, sizeof v4);
+        out->address_bytes = sizeof v4;
+        bool loopback = ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+        return loopback ? OD_OK : refuse_address(value, error);
+    }
+    if (inet_pton(AF_INET6, numeric, &v6.sin6_addr) == 1) {
+        v6.sin6_port = htons((uint16_t)port);
+        memcpy(&out->address, &v6, sizeof v6);
+        out->address_bytes = sizeof v6;
+        return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ? OD_OK : refuse_address(value, error);
+    }
+    return od_error_set(error, OD_E_INVALID,
+                        "--listen %s: the address must be numeric, such as 127.0.0.1:8420", value);
+}
+
+// --- options -------------------------------------------------------------------------------
+
+static od_status set_listen(od_config *config, const char *value, od_error *error) {
+    if (config->listen_count == OD_CONFIG_LISTEN_MAX) {
+        return od_error_set(error, OD_E_INVALID, "--listen: more than %d addresses",
+                            OD_CONFIG_LISTEN_MAX);
+    }
+    od_listen *listen = &config->listen[config->listen_count];
+    memset(listen, 0, sizeof *listen);
+    OD_TRY(copy_path(listen->text, "listen", value, error));
+    OD_TRY(strncmp(value, "unix:", 5) == 0 ? parse_unix(value + 5, listen, error)
+                                           : parse_tcp(value, listen, error));
+    config->listen_count++;
+    return OD_OK;
+}
+
+static od_status set_state_dir(od_config *config, const char *value, od_error *error) {
+    return copy_path(config->state_dir, "state-dir", value, error);
+}
+
+static od_status set_worker(od_config *config, const char *value, od_error *error) {
+    return copy_path(config->worker, "worker", value, error);
+}
+
+static od_status set_cpu_slots(od_config *config, const char *value, od_error *error) {
+    char *end;
+    errno = 0;
+    long slots = strtol(value, &end, 10);
+    if (*value == '\0' || *end != '\0' || errno != 0 || slots < 1 || slots > SLOTS_MAX) {
+        return od_error_set(error, OD_E_INVALID, "--cpu-slots %s: is not a number from 1 to %d",
+                            value, SLOTS_MAX);
+    }
+    config->cpu_slots = slots;
+    return OD_OK;
+}
+
+static od_status set_log_level(od_config *config, const char *value, od_error *error) {
+    static const char *const names[] = {
+        [OD_LOG_DEBUG] = "debug",
+        [OD_LOG_INFO] = "info",
+        [OD_LOG_WARNING] = "warning",
+        [OD_LOG_ERROR] = "error",
+    };
+    for (int i = 0; i <= OD_LOG_ERROR; i++) {
+        if (strcmp(names[i], value) == 0) {
+            config->log_level = (od_log_level)i;
+            return OD_OK;
+        }
+    }
+    return od_error_set(error, OD_E_INVALID, "--log-level %s: is not debug, info, warning or error",
+                        value);
+}
+
+typedef struct config_option {
+    const char *name;
+    od_status (*set)(od_config *config, const char *value, od_error *error);
+} config_option;
+
+static const config_option options[] = {
+    {"listen", set_listen}, {"state-dir", set_state_dir}, {"cpu-slots", set_cpu_slots},
+    {"worker", set_worker}, {"log-level", set_log_level},
+};
+
+static const config_option *find_option(const char *name, size_t length) {
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+// --- the file ------------------------------------------------------------------------------
+
+static char *trim(char *text) {
+    text += strspn(text, " \t\r");
+    size_t length = strlen(text);
+    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL) {
+        text[--length] = '\0';
+    }
+    return text;
+}
+
+static od_status read_file_line(od_config *config, char *text, od_error *error) {
+    char *line = trim(text);
+    if (*line == '\0' || *line == '#') {
+        return OD_OK;
+    }
+    char *equals = strchr(line, '=');
+    if (equals == NULL) {
+        return od_error_set(error, OD_E_INVALID, "is not NAME = VALUE");
+    }
+    *equals = '\0';
+    const char *name = trim(line);
+    const config_option *option = find_option(name, strlen(name));
+    if (option == NULL) {
+        return od_error_set(error, OD_E_INVALID, "there is no option %s", name);
+    }
+    return option->set(config, trim(equals + 1), error);
+}
+
+static od_status read_config_file(od_config *config, const char *path, od_error *error) {
+    od_buffer text = {0};
+    od_status status = od_file_read(path, CONFIG_FILE_MAX_BYTES, &text, error);
+    int number = 0;
+    char *rest = text.data;
+    for (char *line; status == OD_OK && (line = strsep(&rest, "\n")) != NULL;) {
+        number++;
+        status = read_file_line(config, line, error);
+        if (status != OD_OK) {
+            od_error_prefix(error, "%s, line %d", path, number);
+        }
+    }
+    od_buffer_fini(&text);
+    return status;
+}
+
+// --- the command line ----------------------------------------------------------------------
+
+// Splits argument i into name and value, taking the next argument when it has no "=". *i is the
+// last one used.
+static od_status read_argument(int argc, char **argv, int *i, const char **name, size_t *length,
+                               const char **value, od_error *error) {
+    const char *argument = argv[*i];
+    if (strncmp(argument, "--", 2) != 0) {
+        return od_error_set(error, OD_E_INVALID, "%s: unexpected; see orthod --help", argument);
+    }
+    *name = argument + 2;
+    *length = strcspn(*name, "=");
+    if ((*name)[*length] == '=') {
+        *value = *name + *length + 1;
+    } else if (*i + 1 < argc) {
+        *value = argv[++*i];
+    } else {
+        return od_error_set(error, OD_E_INVALID, "%s: needs a value; see orthod --help", argument);
+    }
+    return OD_OK;
+}
+
+static bool is_config(const char *name, size_t length) {
+    return length == strlen("config") && memcmp(name, "config", length) == 0;
+}
+
+// --help and --version win over everything else, also over mistakes.
+static bool read_action(int argc, char **argv, od_config *out) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            out->action = OD_CONFIG_HELP;
+            return true;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            out->action = OD_CONFIG_VERSION;
+            return true;
+        }
+    }
+    return false;
+}
+
+// One pass for --config alone, then one for the rest, which wins.
+static od_status read_arguments(int argc, char **argv, bool files, od_config *out,
+                                od_error *error) {
+    size_t length = 0;
+    const char *name = NULL;
+    const char *value = NULL;
+    bool listened = false;
+    for (int i = 1; i < argc; i++) {
+        OD_TRY(read_argument(argc, argv, &i, &name, &length, &value, error));
+        if (is_config(name, length)) {
+            if (files) {
+                OD_TRY(read_config_file(out, value, error));
+            }
+            continue;
+        }
+        const config_option *option = find_option(name, length);
+        if (option == NULL) {
+            return od_error_set(error, OD_E_INVALID,
+                                "--%.*s: there is no such option; see orthod --help", (int)length,
+                                name);
+        }
+        if (files) {
+            continue;
+        }
+        if (option->set == set_listen && !listened) {
+            listened = true;
+            out->listen_count = 0;
+        }
+        OD_TRY(option->set(out, value, error));
+    }
+    return OD_OK;
+}
+
+// --- defaults ------------------------------------------------------------------------------
+
+static od_status default_state_dir(od_config *out, od_error *error) {
+    static const struct {
+        const char *variable;
+        const char *below;
+    } places[] = {
+        {"STATE_DIRECTORY", ""}, {"XDG_STATE_HOME", "/orthod"}, {"HOME", "/.local/state/orthod"}};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const char *base = getenv(places[i].variable);
+        if (base == NULL || *base == '\0') {
+            continue;
+        }
+        // systemd separates several directories with colons.
+        int length = i == 0 ? (int)strcspn(base, ":") : (int)strlen(base);
+        if (snprintf(out->state_dir, PATH_MAX, "%.*s%s", length, base, places[i].below) >=
+            PATH_MAX) {
+            return od_error_set(error, OD_E_INVALID, "$%s is too long", places[i].variable);
+        }
+        return OD_OK;
+    }
+    return od_error_set(error, OD_E_INVALID,
+                        "there is no place for the state: give --state-dir DIR or set HOME");
+}
+
+static od_status default_worker(od_config *out, od_error *error) {
+    static const char *const places[] = {"ortho-worker", "../libexec/ortho-worker",
+                                         "../libexec/orthod/ortho-worker"};
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0) {
+        return od_error_set_errno(error, errno, "cannot read /proc/self/exe; give --worker PATH");
+    }
+    self[length] = '\0';
+    const char *folder = dirname(self);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (snprintf(out->worker, PATH_MAX, "%s/%s", folder, places[i]) < PATH_MAX &&
+            access(out->worker, X_OK) == 0) {
+            return OD_OK;
+        }
+    }
+    return od_error_set(error, OD_E_NOT_FOUND,
+                        "there is no ortho-worker beside %s/orthod; give --worker PATH", folder);
+}
+
+static od_status check_worker(const od_config *config, od_error *error) {
+    struct stat info;
+    if (stat(config->worker, &info) != 0) {
+        return od_error_set_errno(error, errno, "worker %s", config->worker);
+    }
+    if (!S_ISREG(info.st_mode) || access(config->worker, X_OK) != 0) {
+        return od_error_set(error, OD_E_IO, "worker %s: is not a program", config->worker);
+    }
+    return OD_OK;
+}
+
+// Relative paths would mean something else to a worker.
+static od_status make_absolute(char path[PATH_MAX], od_error *error) {
+    char folder[PATH_MAX];
+    char whole[PATH_MAX];
+    if (path[0] == '/') {
+        return OD_OK;
+    }
+    if (getcwd(folder, sizeof folder) == NULL) {
+        return od_error_set_errno(error, errno, "the working directory");
+    }
+    if (snprintf(whole, sizeof whole, "%s/%s", folder, path) >= (int)sizeof whole) {
+        return od_error_set(error, OD_E_INVALID, "%s: the path is too long", path);
+    }
+    memcpy(path, whole, sizeof whole);
+    return OD_OK;
+}
+
+static od_status fill_defaults(od_config *out, od_error *error) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (out->listen_count == 0) {
+        OD_TRY(set_listen(out, "127.0.0.1:8420", error));
+    }
+    if (out->state_dir[0] == '\0') {
+        OD_TRY(default_state_dir(out, error));
+    }
+    OD_TRY(make_absolute(out->state_dir, error));
+    if (out->worker[0] == '\0') {
+        OD_TRY(default_worker(out, error));
+    }
+    OD_TRY(make_absolute(out->worker, error));
+    if (out->cpu_slots == 0) {
+        out->cpu_slots = cores > 0 ? cores : 1;
+    }
+    out->default_threads = out->cpu_slots > 1 ? out->cpu_slots / 2 : 1;
+    return check_worker(out, error);
+}
+
+od_status od_config_read(int argc, char **argv, od_config *out, od_error *error) {
+    memset(out, 0, sizeof *out);
+    out->log_level = OD_LOG_INFO;
+    if (read_action(argc, argv, out)) {
+        return OD_OK;
+    }
+    OD_TRY(read_arguments(argc, argv, true, out, error));
+    OD_TRY(read_arguments(argc, argv, false, out, error));
+    return fill_defaults(out, error);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// orthod. main() is a table of contents; the order of start() matters:
+//
+//   1. config      nothing is touched before the usage is right
+//   2. state       the folder, and its lock: one daemon for one state directory
+//   3. store       the database, brought up to date
+//   4. schemas     compiled in, so a fault is a fault of this program
+//   5. hub         before anything commits events
+//   6. planner
+//   7. queue       knows nothing of the jobs yet
+//   8. http        listens; /readyz says 503. A port that is taken ends the start before any run
+//                  is touched
+//   9. adopt       the queue reads the jobs, finds their workers, and starts to schedule
+//  10. ready       the service manager is told, /readyz says 200
+//
+// A stop goes the other way round and leaves the workers alone: the next daemon adopts them.
+#include <config.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/schemas.h"
+#include "daemon/daemon.h"
+#include "daemon/http/server.h"
+#include "daemon/notify.h"
+#include "daemon/sse/hub.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum {
+    STOP_GRACE_MS = 30000, // a worker finishes its step and writes a checkpoint
+    PLANNER_TIMEOUT_MS = 10000,
+};
+
+typedef struct program {
+    od_daemon daemon;
+    od_config config;
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    int lock;
+    int exit_status;
+    od_error error; // why it ends
+} program;
+
+static void stop(program *orthod) {
+    orthod->daemon.stopping = true;
+    uv_stop(&orthod->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int signal) {
+    od_log(OD_LOG_INFO, "stopping; workers go on", "signal=%d", signal);
+    od_notify_send("STOPPING=1");
+    stop(handle->data);
+}
+
+static void publish(void *ctx, const od_event *events, size_t count) {
+    od_hub_publish(((const program *)ctx)->daemon.hub, events, count);
+}
+
+static od_status open_state(program *orthod, od_error *error) {
+    char path[PATH_MAX];
+    const char *folder = orthod->config.state_dir;
+    OD_TRY(od_file_make_folders(folder, error));
+    if (snprintf(path, sizeof path, "%s/orthod.lock", folder) >= (int)sizeof path) {
+        return od_error_set(error, OD_E_TOO_LARGE, "%s: the path is too long", folder);
+    }
+    orthod->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (orthod->lock < 0) {
+        return od_error_set_errno(error, errno, "state directory %s: cannot write", folder);
+    }
+    if (flock(orthod->lock, LOCK_EX | LOCK_NB) != 0) {
+        return od_error_set(error, OD_E_BUSY,
+                            "another orthod uses %s; stop it or give another --state-dir", folder);
+    }
+    return OD_OK;
+}
+
+static od_status open_store(program *orthod, od_error *error) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/orthod.db", orthod->config.state_dir) >= (int)sizeof path) {
+        return od_error_set(error, OD_E_TOO_LARGE, "%s: the path is too long",
+                            orthod->config.state_dir);
+    }
+    return od_store_open(&orthod->loop, path, &orthod->daemon.store, error);
+}
+
+static od_status open_planner(program *orthod, od_error *error) {
+    const od_planner_config config = {
+        .loop = &orthod->loop,
+        .worker = orthod->config.worker,
+        .default_threads = orthod->config.default_threads,
+        .timeout_ms = PLANNER_TIMEOUT_MS,
+    };
+    return od_planner_new(&config, &orthod->daemon.planner, error);
+}
+
+static od_status open_queue(program *orthod, od_error *error) {
+    const od_queue_config config = {
+        .loop = &orthod->loop,
+        .store = orthod->daemon.store,
+        .sink = {publish, orthod},
+        .state_dir = orthod->config.state_dir,
+        .worker = orthod->config.worker,
+        .cpu_slots = orthod->config.cpu_slots,
+        .default_threads = orthod->config.default_threads,
+        .stop_grace_ms = STOP_GRACE_MS,
+    };
+    return od_queue_new(&config, &orthod->daemon.queue, error);
+}
+
+static void on_ready(void *ctx, od_status status, const od_error *error) {
+    program *orthod = ctx;
+    if (status != OD_OK) {
+        orthod->error = *error;
+        orthod->exit_status = 1;
+        stop(orthod);
+        return;
+    }
+    orthod->daemon.ready = true;
+    for (size_t i = 0; i < orthod->config.listen_count; i++) {
+        od_log(OD_LOG_INFO, "ready", "listen=%s state_dir=%s cpu_slots=%" PRId64,
+               orthod->config.listen[i].text, orthod->config.state_dir, orthod->config.cpu_slots);
+    }
+    od_notify_send("READY=1");
+}
+
+static void catch_signals(program *orthod) {
+    static const int numbers[] = {SIGTERM, SIGINT};
+    signal(SIGPIPE, SIG_IGN); // a client or planner that went away is an error code
+    for (size_t i = 0; i < 2; i++) {
+        uv_signal_init(&orthod->loop, &orthod->signals[i]);
+        orthod->signals[i].data = orthod;
+        uv_signal_start(&orthod->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static od_status start(program *orthod, od_error *error) {
+    od_daemon *daemon = &orthod->daemon;
+    daemon->loop = &orthod->loop;
+    daemon->config = &orthod->config;
+    daemon->started_at_ms = od_clock_wall_ms();
+    OD_TRY(open_state(orthod, error));
+    OD_TRY(open_store(orthod, error));
+    OD_TRY(od_schemas_job(&daemon->job_schema, error));
+    OD_TRY(od_schemas_experiment(&daemon->experiment_schema, error));
+    OD_TRY(od_hub_new(&orthod->loop, daemon->store, &daemon->hub, error));
+    OD_TRY(open_planner(orthod, error));
+    OD_TRY(open_queue(orthod, error));
+    OD_TRY(od_http_new(daemon, &daemon->http, error));
+    od_queue_start(daemon->queue, on_ready, orthod);
+    return OD_OK;
+}
+
+// Fine after a start that got only part of the way.
+static void finish(program *orthod) {
+    od_daemon *daemon = &orthod->daemon;
+    daemon->stopping = true;
+    od_http_close(daemon->http);
+    od_queue_close(daemon->queue);
+    od_planner_close(daemon->planner);
+    od_store_close(daemon->store); // what was asked for is committed, and published
+    od_hub_close(daemon->hub);
+    for (size_t i = 0; i < 2; i++) {
+        uv_close((uv_handle_t *)&orthod->signals[i], NULL);
+    }
+    uv_run(&orthod->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&orthod->loop);
+    od_schema_free(daemon->job_schema);
+    od_schema_free(daemon->experiment_schema);
+    if (orthod->lock >= 0) {
+        close(orthod->lock);
+    }
+}
+
+static int run(program *orthod) {
+    if (uv_loop_init(&orthod->loop) != 0) {
+        fprintf(stderr, "orthod: cannot make an event loop\n");
+        return 1;
+    }
+    orthod->lock = -1;
+    catch_signals(orthod);
+    if (start(orthod, &orthod->error) == OD_OK) {
+        uv_run(&orthod->loop, UV_RUN_DEFAULT);
+    } else {
+        orthod->exit_status = 1;
+    }
+    finish(orthod);
+    if (orthod->exit_status != 0) {
+        fprintf(stderr, "orthod: %s\n", orthod->error.text);
+    }
+    return orthod->exit_status;
+}
+
+int main(int argc, char **argv) {
+    static program orthod;
+    od_error error;
+    od_status status = od_config_read(argc, argv, &orthod.config, &error);
+    if (status != OD_OK) {
+        fprintf(stderr, "orthod: %s\n", error.text);
+        return status == OD_E_INVALID ? 2 : 1;
+    }
+    if (orthod.config.action == OD_CONFIG_HELP) {
+        fputs(od_config_help, stdout);
+        return 0;
+    }
+    if (orthod.config.action == OD_CONFIG_VERSION) {
+        puts(PACKAGE_STRING);
+        return 0;
+    }
+    od_log_set_level(orthod.config.log_level);
+    return run(&orthod);
+}
