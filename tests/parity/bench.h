@@ -8,8 +8,8 @@
 
 // A value may be off by BENCH_RELATIVE times the largest of its row (its own size in a vector), and
 // by BENCH_FLOOR. Float32 keeps 6e-8 of each operand; sums of some dozens lie below these bounds.
-#define BENCH_RELATIVE 4e-6
-#define BENCH_FLOOR 4e-6
+#define BENCH_RELATIVE 2e-6
+#define BENCH_FLOOR 2e-6
 // What gradients that a kernel must add to start at.
 #define BENCH_PRIOR 0.25f
 
@@ -24,7 +24,7 @@ typedef struct bench {
     int block_count;
 } bench;
 
-// cmocka fixtures. A test's initial state is a fixture_machine, its state a bench.
+// cmocka fixtures. A test's state is a bench with its machine filled in.
 int bench_read_goldens(void **state);
 int bench_drop_goldens(void **state);
 int bench_open(void **state);

@@ -399,6 +399,7 @@ enum { COUNT = sizeof all / sizeof *all, MOST_MACHINES = 4 };
 // One group: automake's TAP driver wants one plan a program.
 int main(void) {
     static struct CMUnitTest tests[COUNT * MOST_MACHINES];
+    static bench benches[COUNT * MOST_MACHINES];
     static char names[COUNT * MOST_MACHINES][96];
     size_t count = 0;
     for (const fixture_machine *machine = fixture_machines; machine->label != NULL; machine++) {
@@ -406,7 +407,8 @@ int main(void) {
             snprintf(names[count], sizeof names[count], "%s on %s", all[i].name, machine->label);
             tests[count] = all[i];
             tests[count].name = names[count];
-            tests[count].initial_state = (void *)(uintptr_t)machine;
+            benches[count].machine = machine;
+            tests[count].initial_state = &benches[count];
         }
     }
     return _cmocka_run_group_tests("ops", tests, count, bench_read_goldens, bench_drop_goldens);

@@ -228,30 +228,43 @@ static void compare_update(parity_run *run, const char *what, const float *got, 
     compare(run, UPDATE, what, sqrt(apart / moved), 0, 0, bound);
 }
 
-static void compare_tensor(parity_run *run, const od_named_tensor *got) {
-    static const char *const thirds[] = {"[query]", "[key]", "[value]"};
-    const od_named_tensor *want = od_safetensors_find(&run->final, got->name);
-    const od_named_tensor *start = od_safetensors_find(&run->start, got->name);
-    if (want == NULL || start == NULL) {
-        fail_msg("PyTorch's model has no %s", got->name);
-    }
+// The elements of got, which must have the shape of want.
+static int64_t matched_count(const od_named_tensor *got, const od_named_tensor *want) {
     int64_t count = 1;
     assert_int_equal(got->rank, want->rank);
     for (int i = 0; i < got->rank; i++) {
         assert_int_equal(got->shape[i], want->shape[i]);
         count *= got->shape[i];
     }
-    if (strstr(got->name, "residual_eps") != NULL) {
-        compare_exactly(run, got->name, (double)*(float *)got->data, (double)*(float *)want->data);
+    return count;
+}
+
+static void compare_tensor(parity_run *run, const od_named_tensor *got) {
+    const od_named_tensor *want = od_safetensors_find(&run->final, got->name);
+    const od_named_tensor *start = od_safetensors_find(&run->start, got->name);
+    if (want == NULL || start == NULL) {
+        fail_msg("PyTorch's model has no %s", got->name);
         return;
     }
+    int64_t count = matched_count(got, want);
+    const float *got_values = got->data;
+    const float *want_values = want->data;
+    const float *start_values = start->data;
+    if (strstr(got->name, "residual_eps") != NULL) {
+        compare_exactly(run, got->name, (double)*got_values, (double)*want_values);
+        return;
+    }
+    static const char *const whole[] = {""};
+    static const char *const thirds[] = {"[query]", "[key]", "[value]"};
     bool bias = strstr(got->name, "qkv.bias") != NULL;
-    int64_t part = bias ? count / 3 : count;
-    for (int64_t i = 0; i * part < count; i++) {
+    const char *const *parts = bias ? thirds : whole;
+    int part_count = bias ? 3 : 1;
+    int64_t size = count / part_count;
+    for (int i = 0; i < part_count; i++) {
         char what[OD_TENSOR_NAME_BYTES + 16];
-        snprintf(what, sizeof what, "%s%s", got->name, bias ? thirds[i] : "");
-        compare_update(run, what, (float *)got->data + i * part, (float *)want->data + i * part,
-                       (float *)start->data + i * part, part);
+        snprintf(what, sizeof what, "%s%s", got->name, parts[i]);
+        compare_update(run, what, got_values + i * size, want_values + i * size,
+                       start_values + i * size, size);
     }
 }
 
