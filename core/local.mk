@@ -5,6 +5,7 @@ libcore_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS) $(OPENBLAS_CFLA
 CORE_LIBS = libcore.a libbase.a $(OPENBLAS_LIBS) $(ONEDNN_LIBS) $(CJSON_LIBS) $(ZLIB_LIBS) \
 	$(OPENMP_CFLAGS) -lm
 libcore_a_SOURCES =
+libcore_a_LIBADD =
 
 # randomness
 libcore_a_SOURCES += core/rng/philox.c core/rng/philox.h
@@ -24,6 +25,16 @@ libcore_a_SOURCES += core/io/safetensors.c core/io/safetensors.h
 # kernels
 libcore_a_SOURCES += \
 	core/backend/backend.c core/backend/backend.h \
+	core/backend/cpu/attention.c \
+	core/backend/cpu/connect.c \
+	core/backend/cpu/cpu.c core/backend/cpu/cpu.h \
+	core/backend/cpu/isa.c \
+	core/backend/cpu/matmul.c \
+	core/backend/cpu/onednn.c \
+	core/backend/cpu/openblas.c \
+	core/backend/cpu/parameters.c \
+	core/backend/cpu/rows.c \
+	core/backend/cpu/tokens.c \
 	core/backend/host.c core/backend/host.h \
 	core/backend/kernels.h \
 	core/backend/ref/attention.c \
@@ -68,3 +79,31 @@ libcore_a_SOURCES += \
 	core/train/trainer_plan.c \
 	core/train/trainer_private.h \
 	core/train/trainer_state.c
+
+# the loops of the cpu backend, once for each level of the instruction set; their objects go into
+# libcore.a
+loops_sources = \
+	core/backend/cpu/loops/attention.c \
+	core/backend/cpu/loops/connect.c \
+	core/backend/cpu/loops/layernorm.c core/backend/cpu/loops/layernorm.h \
+	core/backend/cpu/loops/loops.c core/backend/cpu/loops/loops.h \
+	core/backend/cpu/loops/loss.c \
+	core/backend/cpu/loops/parameters.c \
+	core/backend/cpu/loops/pointwise.c \
+	core/backend/cpu/loops/vector.h
+loops_cflags = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(OD_LOOPS_CFLAGS)
+noinst_LIBRARIES += libloops_base.a
+libloops_base_a_SOURCES = $(loops_sources)
+libloops_base_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=base
+libloops_base_a_CFLAGS = $(loops_cflags)
+libcore_a_LIBADD += $(libloops_base_a_OBJECTS)
+if HAVE_X86_64_LEVELS
+noinst_LIBRARIES += libloops_v3.a libloops_v4.a
+libloops_v3_a_SOURCES = $(loops_sources)
+libloops_v3_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=v3
+libloops_v3_a_CFLAGS = $(loops_cflags) -march=x86-64-v3
+libloops_v4_a_SOURCES = $(loops_sources)
+libloops_v4_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=v4
+libloops_v4_a_CFLAGS = $(loops_cflags) -march=x86-64-v4
+libcore_a_LIBADD += $(libloops_v3_a_OBJECTS) $(libloops_v4_a_OBJECTS)
+endif

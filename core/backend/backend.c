@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const od_backend *const backends[] = {&od_backend_ref};
+static const od_backend *const backends[] = {&od_backend_ref, &od_backend_cpu};
 
 const od_backend *od_backend_find(const char *name) {
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {

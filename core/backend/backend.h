@@ -11,8 +11,8 @@
 //   `accumulate_dx`: false overwrites, true adds.
 // - rows may be smaller than the count the memory was planned for (the last batch in evaluation);
 //   it is never 0.
-// - Kernels are queued in order and return nothing. A failure is kept by the device, makes the
-//   later kernels do nothing, and is reported by sync().
+// - Kernels are queued in order and return nothing. A failure is kept by the device and reported
+//   by sync(); until then, what the later kernels write means nothing.
 // - Same inputs, same device kind, same thread count: same bits.
 #ifndef OD_CORE_BACKEND_BACKEND_H
 #define OD_CORE_BACKEND_BACKEND_H

@@ -86,4 +86,17 @@ core_tests += tests/unit/core/spec_test
 tests_unit_core_spec_test_SOURCES = tests/unit/core/spec_test.c
 tests_unit_core_spec_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_spec_test_LDADD = $(CORE_TEST_LIBS)
+
+# kernels
+kernels_sources = tests/unit/core/kernels.c tests/unit/core/kernels.h
+
+core_tests += tests/unit/core/backend_test
+tests_unit_core_backend_test_SOURCES = tests/unit/core/backend_test.c $(kernels_sources)
+tests_unit_core_backend_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_backend_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/kernels_test
+tests_unit_core_kernels_test_SOURCES = tests/unit/core/kernels_test.c $(kernels_sources)
+tests_unit_core_kernels_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_kernels_test_LDADD = $(CORE_TEST_LIBS)
 endif

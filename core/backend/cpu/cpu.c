@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device of the cpu backend and its table.
+#include "config.h"
+
+#include "core/backend/cpu/cpu.h"
+
+#include "core/backend/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT_BYTES = 64, ALIGNMENT_FLOATS = 16 };
+
+// The first is the default.
+static const od_cpu_blas *const libraries[] = {
+#ifdef HAVE_ONEDNN
+    &od_cpu_blas_onednn,
+#endif
+    &od_cpu_blas_openblas,
+};
+
+static od_status find_blas(const char *name, const od_cpu_blas **out, od_error *error) {
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        if (name == NULL || strcmp(libraries[i]->name, name) == 0) {
+            *out = libraries[i];
+            return OD_OK;
+        }
+    }
+    return od_error_set(error, OD_E_UNSUPPORTED,
+                        "blas is '%s', which this build is without; give openblas or configure "
+                        "again with it installed",
+                        name);
+}
+
+static od_status cpu_open(const od_device_options *options, od_device **out, od_error *error) {
+    const od_cpu_blas *blas = NULL;
+    OD_TRY(od_host_check_options(options, error));
+    OD_TRY(find_blas(options != NULL ? options->blas : NULL, &blas, error));
+    od_device *device = calloc(1, sizeof *device);
+    if (device == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for a device");
+    }
+    device->threads = options != NULL ? options->threads : 1;
+    device->blas = blas;
+    device->loops = od_cpu_loops_best();
+    blas->init(device->description, sizeof device->description);
+    *out = device;
+    return OD_OK;
+}
+
+static void cpu_close(od_device *device) {
+    if (device != NULL) {
+        free(device->scratch);
+        free(device);
+    }
+}
+
+static const char *cpu_describe(const od_device *device) {
+    return device->description;
+}
+
+static od_status cpu_sync(od_device *device, od_error *error) {
+    const char *failure = atomic_exchange(&device->failure, NULL);
+    return failure == NULL ? OD_OK : od_error_set(error, OD_E_NO_MEMORY, "%s", failure);
+}
+
+void od_cpu_fail(od_device *device, const char *text) {
+    const char *none = NULL;
+    atomic_compare_exchange_strong(&device->failure, &none, text);
+}
+
+float *od_cpu_scratch(od_device *device, size_t floats) {
+    if (floats > device->scratch_floats) {
+        size_t rounded = (floats + ALIGNMENT_FLOATS - 1) / ALIGNMENT_FLOATS * ALIGNMENT_FLOATS;
+        free(device->scratch);
+        device->scratch_floats = 0;
+        device->scratch = aligned_alloc(ALIGNMENT_BYTES,
+                                        rounded * sizeof(float) * (size_t)device->threads);
+        if (device->scratch == NULL) {
+            od_cpu_fail(device, "no memory for the attention's scratch; take fewer threads");
+            return NULL;
+        }
+        device->scratch_floats = rounded;
+    }
+    return device->scratch;
+}
+
+#define MEMBER(name) .name = od_cpu_##name,
+const od_backend od_backend_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .describe = cpu_describe,
+    .alloc = od_host_alloc,
+    .free = od_host_free,
+    .upload = od_host_upload,
+    .download = od_host_download,
+    .zero = od_host_zero,
+    .sync = cpu_sync,
+    OD_KERNEL_MAP(MEMBER)
+};
+#undef MEMBER

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one thread does to its part of the work. Every file of this folder is compiled once for
+// each level of the instruction set, with OD_ISA set to its name (base, v3 = AVX2 and FMA, v4 =
+// AVX-512), and the level is chosen when a device is opened. Nothing here knows of threads,
+// devices or memory other than its arguments.
+#ifndef OD_CORE_BACKEND_CPU_LOOPS_LOOPS_H
+#define OD_CORE_BACKEND_CPU_LOOPS_LOOPS_H
+
+#include "core/backend/backend.h"
+
+// One call of connect_forward or connect_layernorm_forward; see backend.h.
+typedef struct od_cpu_connect_args {
+    float *y, *coef;
+    const float *x, *f;
+    int64_t n;
+    od_connection connection;
+    float eps;
+    float *z, *mean, *rstd; // NULL: no layer norm follows
+    float norm_eps;
+} od_cpu_connect_args;
+
+// Per value: g += l2 p; m = keep1 m + take1 g; v = keep2 v + take2 g^2;
+// p = shrink p - rate m / (root sqrt(v) + eps).
+typedef struct od_cpu_adam_factors {
+    float keep1, take1, keep2, take2, rate, root, eps, l2, shrink;
+} od_cpu_adam_factors;
+
+typedef struct od_cpu_loops {
+    // y = a + b; y may be a or b.
+    void (*add)(float *y, const float *a, const float *b, int64_t count);
+    // y[rows, n] += b[n].
+    void (*add_bias)(float *y, const float *b, int64_t rows, int64_t n);
+    // sum[n] += the column sums of x[rows, n], whose rows are stride values apart.
+    void (*add_column_sums)(float *sum, const float *x, int64_t rows, int64_t n, int64_t stride);
+    void (*gelu_forward)(float *y, const float *x, int64_t count);
+    void (*gelu_backward)(float *dx, const float *dy, const float *x, int64_t count);
+
+    void (*layernorm_forward)(float *y, float *mean, float *rstd, const float *x,
+                              const float *gamma, const float *beta, int64_t rows, int64_t n,
+                              float eps);
+    void (*layernorm_backward)(float *dx, const float *dy, const float *x, const float *mean,
+                               const float *rstd, const float *gamma, int64_t rows, int64_t n,
+                               bool accumulate_dx);
+    // dgamma and dbeta of the columns [begin, end), over all rows.
+    void (*layernorm_affine)(float *dgamma, float *dbeta, const float *dy, const float *x,
+                             const float *mean, const float *rstd, int64_t rows, int64_t n,
+                             int64_t begin, int64_t end);
+
+    // Rows [begin, end). Adds their statistics to sums unless that is NULL.
+    void (*connect_forward)(const od_cpu_connect_args *args, int64_t begin, int64_t end,
+                            double *sums);
+    void (*connect_backward)(float *dx, float *df, const float *g, const float *x, const float *f,
+                             const float *coef, int64_t begin, int64_t end, int64_t n,
+                             od_connection connection, bool accumulate_dx);
+
+    // Values of scratch that either direction of attention needs; the scratch is aligned to 64
+    // bytes and may hold anything.
+    size_t (*attention_scratch)(int64_t tokens, int64_t head_dim);
+    // Pairs [begin, end) of batch element and head, counted b * heads + head.
+    void (*attention_forward)(float *out, float *p, const float *qkv, int64_t begin, int64_t end,
+                              int64_t tokens, int64_t heads, int64_t head_dim, float *scratch);
+    void (*attention_backward)(float *dqkv, const float *dout, const float *qkv, const float *p,
+                               int64_t begin, int64_t end, int64_t tokens, int64_t heads,
+                               int64_t head_dim, float *scratch);
+
+    void (*cross_entropy_row)(float *loss, int32_t *rank, float *dlogits, const float *logits,
+                              int32_t label, int64_t classes, float smoothing, float scale);
+
+    double (*sum_of_squares)(const float *x, int64_t count);
+    void (*scale)(float *x, float factor, int64_t count);
+    void (*adam)(float *p, float *m, float *v, const float *g, int64_t count,
+                 const od_cpu_adam_factors *factors);
+    // momentum: NULL in the first update, which does not read v.
+    void (*sgd)(float *p, float *v, const float *g, int64_t count, float lr,
+                const float *momentum, float weight_decay);
+} od_cpu_loops;
+
+#define OD_CPU_LOOP_MAP(X)                                                                        \
+    X(add)                                                                                        \
+    X(add_bias)                                                                                   \
+    X(add_column_sums)                                                                            \
+    X(gelu_forward)                                                                               \
+    X(gelu_backward)                                                                              \
+    X(layernorm_forward)                                                                          \
+    X(layernorm_backward)                                                                         \
+    X(layernorm_affine)                                                                           \
+    X(connect_forward)                                                                            \
+    X(connect_backward)                                                                           \
+    X(attention_scratch)                                                                          \
+    X(attention_forward)                                                                          \
+    X(attention_backward)                                                                         \
+    X(cross_entropy_row)                                                                          \
+    X(sum_of_squares)                                                                             \
+    X(scale)                                                                                      \
+    X(adam)                                                                                       \
+    X(sgd)
+
+extern const od_cpu_loops od_cpu_loops_base;
+extern const od_cpu_loops od_cpu_loops_v3; // v3 and v4 only with HAVE_X86_64_LEVELS
+extern const od_cpu_loops od_cpu_loops_v4;
+
+// The best that this machine can run.
+const od_cpu_loops *od_cpu_loops_best(void);
+
+// od_cpu_loop_NAME_ISA
+#ifdef OD_ISA
+#define OD_LOOP_JOIN(name, isa) od_cpu_loop_##name##_##isa
+#define OD_LOOP_EXPAND(name, isa) OD_LOOP_JOIN(name, isa)
+#define OD_LOOP(name) OD_LOOP_EXPAND(name, OD_ISA)
+#define OD_LOOP_DECLARE(name)                                                                     \
+    extern __typeof__(*((const od_cpu_loops *)0)->name) OD_LOOP(name);
+OD_CPU_LOOP_MAP(OD_LOOP_DECLARE)
+#undef OD_LOOP_DECLARE
+#endif
+
+#endif
