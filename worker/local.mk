@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+# ortho-worker: one run, or a plan of it. All but main() is a library, so that tests can link it.
+noinst_LIBRARIES += libworker.a
+libworker_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(ZLIB_CFLAGS)
+libworker_a_SOURCES = \
+	worker/checkpoint.c worker/checkpoint.h \
+	worker/command.c worker/command.h \
+	worker/events.c worker/events.h \
+	worker/job.c worker/job.h \
+	worker/meter.c worker/meter.h \
+	worker/plan.c \
+	worker/run.c \
+	worker/rundir.c worker/rundir.h \
+	worker/signals.c worker/signals.h \
+	worker/training.c worker/training.h
+
+bin_PROGRAMS += ortho-worker
+ortho_worker_SOURCES = worker/main.c
+ortho_worker_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
+ortho_worker_LDADD = libworker.a $(CORE_LIBS)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the subcommands share: options, numbers and errors of one line.
+#include "worker/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_line(char *text) {
+    for (char *c = text; *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+    }
+    fprintf(stderr, "ortho-worker: %s\n", text);
+}
+
+int od_command_fail(int status, const char *format, ...) {
+    char text[2 * OD_ERROR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_line(text);
+    return status;
+}
+
+void od_command_show_faults(const char *path, const od_faults *faults) {
+    for (size_t i = 0; i < faults->count; i++) {
+        const od_fault *fault = &faults->items[i];
+        od_command_fail(0, "%s: %s%s%s", path, fault->pointer, *fault->pointer != '\0' ? " " : "",
+                        fault->detail);
+    }
+}
+
+int od_command_option(int argc, char **argv, const struct option *options) {
+    opterr = 0;
+    int option = getopt_long(argc, argv, ":", options, NULL);
+    if (option == ':') {
+        od_command_fail(0, "%s: %s needs a value; see ortho-worker %s --help", argv[0],
+                        argv[optind - 1], argv[0]);
+        return '?';
+    }
+    if (option == '?') {
+        od_command_fail(0, "%s: unknown option %s; see ortho-worker %s --help", argv[0],
+                        argv[optind - 1], argv[0]);
+    }
+    return option;
+}
+
+int od_command_number(const char *option, const char *text, long least, long most, long *out) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || errno != 0 || value < least || value > most) {
+        od_command_fail(0, "--%s is \"%s\"; give a whole number from %ld to %ld", option, text, least,
+                        most);
+        return -1;
+    }
+    *out = value;
+    return 0;
+}

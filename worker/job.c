@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/job.h"
+
+#include "base/buffer.h"
+#include "base/datasets.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/schemas.h"
+#include "core/data/dataset.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    MAX_SPEC_BYTES = 16 << 20, // arrays of specs, too
+    READ_BYTES = 65536,
+};
+
+int od_job_default_threads(void) {
+    cpu_set_t cpus;
+    if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) {
+        return 1;
+    }
+    int half = CPU_COUNT(&cpus) / 2;
+    return half > 0 ? half : 1;
+}
+
+// By its descriptor: /dev/stdin cannot be opened where standard input is a socket.
+static od_status read_standard_input(od_buffer *out, od_error *error) {
+    for (;;) {
+        if (out->size > MAX_SPEC_BYTES || od_buffer_reserve(out, READ_BYTES) != OD_OK) {
+            return od_error_set(error, OD_E_TOO_LARGE,
+                                "standard input has more than %d bytes", MAX_SPEC_BYTES);
+        }
+        ssize_t got = read(STDIN_FILENO, out->data + out->size, READ_BYTES);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return od_error_set_errno(error, errno, "standard input: cannot read");
+        }
+        if (got == 0) {
+            return OD_OK;
+        }
+        out->size += (size_t)got;
+    }
+}
+
+od_status od_job_read_file(const char *path, cJSON **out, od_error *error) {
+    bool standard_input = strcmp(path, "-") == 0;
+    od_buffer text = {0};
+    od_status status = standard_input ? read_standard_input(&text, error)
+                                      : od_file_read(path, MAX_SPEC_BYTES, &text, error);
+    if (status == OD_OK) {
+        status = od_json_parse(text.data, text.size, out, error);
+        if (status != OD_OK) {
+            od_error_prefix(error, "%s", standard_input ? "standard input" : path);
+        }
+    }
+    od_buffer_fini(&text);
+    return status;
+}
+
+static od_status apply_schema(cJSON *json, od_faults *faults, od_error *error) {
+    od_schema *schema = NULL;
+    OD_TRY(od_schemas_job(&schema, error));
+    od_status status = od_schema_validate(schema, json, faults);
+    if (status == OD_OK && faults->count == 0) {
+        status = od_schema_fill_defaults(schema, json);
+    }
+    od_schema_free(schema);
+    return status == OD_OK ? OD_OK : od_error_set(error, status, "no memory to check the spec");
+}
+
+// Counts both splits. A data set that is not there is a fault of the spec on this machine.
+static od_status check_data(od_job *job, od_faults *faults) {
+    const od_data_spec *data = &job->spec.data;
+    const od_dataset_facts *facts = od_datasets_find(data->dataset);
+    bool own_root = !cJSON_IsNull(od_json_at(job->json, "data.root"));
+    const char *pointer = own_root ? "/data/root" : "/data/dataset";
+    char root[OD_DATASETS_PATH_BYTES];
+    od_error error = {0};
+    if (facts == NULL || !facts->readable || *data->root != '/') {
+        return OD_OK; // said already
+    }
+    if (od_datasets_locate(data->dataset, data->root, root, &error) != OD_OK ||
+        od_dataset_count(data, OD_SPLIT_TRAIN, &job->train_count, &error) != OD_OK ||
+        od_dataset_count(data, OD_SPLIT_EVAL, &job->eval_count, &error) != OD_OK) {
+        return od_faults_add(faults, pointer, "%s", error.text);
+    }
+    int64_t image = facts->image_size * facts->image_size * facts->channels;
+    job->data_bytes = (job->train_count + job->eval_count) * (image + (int64_t)sizeof(int32_t));
+    return OD_OK;
+}
+
+static od_status check_batch(const od_job *job, od_faults *faults) {
+    const od_train_spec *train = &job->spec.train;
+    if (job->train_count == 0 || train->batch_size <= job->train_count) {
+        return OD_OK;
+    }
+    bool limited = job->spec.data.limit_train > 0;
+    return od_faults_add(faults, "/train/batch_size",
+                         "is %lld; the training split has %lld images%s: give at most that",
+                         (long long)train->batch_size, (long long)job->train_count,
+                         limited ? " after data.limit_train" : "");
+}
+
+static od_status make_plan(od_job *job, od_faults *faults) {
+    od_error error = {0};
+    if (od_trainer_plan_of(&job->spec, job->train_count, &job->plan, &error) != OD_OK) {
+        return od_faults_add(faults, "", "%s", error.text);
+    }
+    job->memory_bytes = job->plan.total_bytes + job->data_bytes;
+    int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    if (job->memory_bytes <= machine) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/train/batch_size",
+                         "is %lld, with which the run needs %lld MiB of memory; this machine has "
+                         "%lld MiB: give a smaller batch or model",
+                         (long long)job->spec.train.batch_size,
+                         (long long)(job->memory_bytes >> 20), (long long)(machine >> 20));
+}
+
+static od_status check(od_job *job, int default_threads, od_faults *faults, od_error *error) {
+    OD_TRY(apply_schema(job->json, faults, error));
+    if (faults->count > 0) {
+        return OD_OK;
+    }
+    OD_TRY(od_spec_read(job->json, default_threads, &job->spec, faults, error));
+    od_status status = check_data(job, faults);
+    if (status == OD_OK) {
+        status = check_batch(job, faults);
+    }
+    if (status == OD_OK && faults->count == 0) {
+        status = make_plan(job, faults);
+    }
+    return status == OD_OK ? OD_OK : od_error_set(error, status, "no memory to check the spec");
+}
+
+od_status od_job_init(od_job *out, cJSON *json, int default_threads, od_faults *faults,
+                      od_error *error) {
+    memset(out, 0, sizeof *out);
+    out->json = json;
+    od_status status = check(out, default_threads, faults, error);
+    if (status != OD_OK) {
+        od_job_fini(out);
+    }
+    return status;
+}
+
+void od_job_fini(od_job *job) {
+    cJSON_Delete(job->json);
+    job->json = NULL;
+}
