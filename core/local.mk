@@ -97,6 +97,8 @@ libloops_base_a_SOURCES = $(loops_sources)
 libloops_base_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=base
 libloops_base_a_CFLAGS = $(loops_cflags)
 libcore_a_LIBADD += $(libloops_base_a_OBJECTS)
+# automake does not see through the variable to the objects that must be there first
+EXTRA_libcore_a_DEPENDENCIES = libloops_base.a
 if HAVE_X86_64_LEVELS
 noinst_LIBRARIES += libloops_v3.a libloops_v4.a
 libloops_v3_a_SOURCES = $(loops_sources)
@@ -106,4 +108,5 @@ libloops_v4_a_SOURCES = $(loops_sources)
 libloops_v4_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=v4
 libloops_v4_a_CFLAGS = $(loops_cflags) -march=x86-64-v4
 libcore_a_LIBADD += $(libloops_v3_a_OBJECTS) $(libloops_v4_a_OBJECTS)
+EXTRA_libcore_a_DEPENDENCIES += libloops_v3.a libloops_v4.a
 endif

@@ -9,10 +9,14 @@
 
 #include <stdio.h>
 
-enum { MAX_FIXTURE_BYTES = 1 << 20 };
+enum { MAX_FIXTURE_BYTES = 1 << 20, THREADS = 2 };
 
 const fixture_machine fixture_machines[] = {
     {"ref", &od_backend_ref, {.threads = 1, .blas = NULL}},
+#ifdef HAVE_ONEDNN
+    {"cpu/onednn", &od_backend_cpu, {.threads = THREADS, .blas = "onednn"}},
+#endif
+    {"cpu/openblas", &od_backend_cpu, {.threads = THREADS, .blas = "openblas"}},
     {NULL, NULL, {0, NULL}},
 };
 

@@ -63,7 +63,7 @@ def gelus(goldens):
 
 def attentions(goldens):
     batch, tokens, heads, size = 2, 17, 3, 8
-    for case, scale in (("attention", 1.0), ("attention_sharp", 3.0)):
+    for case, scale in (("attention", 1.0), ("attention_sharp", 2.0)):
         qkv = draw(batch, tokens, 3, heads, size, scale=scale)
         dout = draw(batch, tokens, heads, size)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)

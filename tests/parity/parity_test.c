@@ -209,7 +209,7 @@ static void compare_evaluation(parity_run *run) {
     compare(run, EVALUATION, "loss", got.loss, fixture_number(want, "loss"), bounds[EVALUATION], 0);
 }
 
-// ||got - want|| against ||want - start|| over count values. The bound is 3e-4, or four times what
+// ||got - want|| against ||want - start|| over count values. The bound is 3e-4, or eight times what
 // rounding did to PyTorch's own run where that is more. It is more for one kind of tensor alone, the
 // key third of a qkv bias: the same vector added to all keys changes no attention, so its gradient
 // is zero but for rounding, and Adam divides that noise by its own size.
@@ -223,7 +223,7 @@ static void compare_update(parity_run *run, const char *what, const float *got, 
     }
     const cJSON *updates = member(member(run->fixture, "drift"), "updates");
     double drift = fixture_number(updates, what);
-    double bound = fmax(bounds[UPDATE], 4 * drift);
+    double bound = fmax(bounds[UPDATE], 8 * drift);
     assert_true(moved > 0);
     compare(run, UPDATE, what, sqrt(apart / moved), 0, 0, bound);
 }
