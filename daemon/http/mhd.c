@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop's side of libmicrohttpd: descriptors, timers, listening sockets, start and stop.
+#include "daemon/http/mhd.h"
+
+#include "base/log.h"
+#include "daemon/http/private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    RUNS_AT_ONCE = 16,        // rounds of MHD before the loop's other work has its turn
+    CLOSE_RUNS = 64,          // rounds to send the last answers when stopping
+    CONNECTION_BYTES = 16384, // memory of one connection: its headers must fit
+    IDLE_TIMEOUT_S = 120,     // a connection that neither sends nor takes anything
+    RESERVED_FILES = 256,     // descriptors that are not for connections
+    BACKLOG = 512,
+};
+
+od_status od_mhd_new(const od_mhd_config *config, od_mhd **out, od_error *error) {
+    od_mhd *mhd = calloc(1, sizeof *mhd);
+    if (mhd == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for the HTTP server");
+    }
+    mhd->config = *config;
+    mhd->connections = OD_MHD_CONNECTIONS;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&
+        files.rlim_cur < OD_MHD_CONNECTIONS + RESERVED_FILES) {
+        mhd->connections = files.rlim_cur > 2 * RESERVED_FILES
+                               ? (unsigned)(files.rlim_cur - RESERVED_FILES)
+                               : RESERVED_FILES;
+    }
+    LIST_INIT(&mhd->listeners);
+    LIST_INIT(&mhd->suspended);
+    LIST_INIT(&mhd->streams);
+    *out = mhd;
+    return OD_OK;
+}
+
+// --- the loop -------------------------------------------------------------------------------
+
+static void on_timer(uv_timer_t *timer);
+
+// Lets MHD work until it has nothing to do at once, and asks for the next time.
+static void run(od_listener *listener) {
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    for (int i = 0; i < RUNS_AT_ONCE; i++) {
+        MHD_run(listener->daemon);
+        if (MHD_get_timeout(listener->daemon, &wait_ms) != MHD_YES) {
+            uv_timer_stop(&listener->timer);
+            return;
+        }
+        if (wait_ms > 0) {
+            break;
+        }
+    }
+    uv_timer_start(&listener->timer, on_timer, wait_ms, 0);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+static void log_mhd(void *cls, const char *format, va_list arguments) {
+    (void)cls;
+    char text[512];
+    char quoted[1024];
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    od_log(OD_LOG_DEBUG, "libmicrohttpd", "text=%s", od_log_quote(quoted, sizeof quoted, text));
+}
+
+// The URL reaches request.c as the client wrote it; it decodes it itself, once.
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text) {
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+// --- listening ------------------------------------------------------------------------------
+
+static void name_address(char out[OD_MHD_ADDRESS_BYTES], const struct sockaddr *address) {
+    char host[INET6_ADDRSTRLEN] = "";
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(out, OD_MHD_ADDRESS_BYTES, "%s:%d", host, ntohs(in->sin_port));
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        snprintf(out, OD_MHD_ADDRESS_BYTES, "[%s]:%d", host, ntohs(in6->sin6_port));
+    } else {
+        const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)address;
+        snprintf(out, OD_MHD_ADDRESS_BYTES, "unix:%s", un->sun_path);
+    }
+}
+
+// Removes a socket that a server left behind which was killed; one that answers stays.
+static od_status remove_stale_socket(const struct sockaddr *address, socklen_t size,
+                                     const char *name, od_error *error) {
+    const char *path = ((const struct sockaddr_un *)(const void *)address)->sun_path;
+    struct stat info;
+    if (lstat(path, &info) != 0) {
+        return OD_OK;
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+        return od_error_set(error, OD_E_EXISTS, "%s: is there and is no socket; give another path",
+                            name);
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool alive = fd >= 0 && connect(fd, address, size) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (alive) {
+        return od_error_set(error, OD_E_BUSY, "%s: another server listens there", name);
+    }
+    return unlink(path) == 0 ? OD_OK : od_error_set_errno(error, errno, "%s: cannot remove", name);
+}
+
+static od_status bind_socket(int fd, const struct sockaddr *address, socklen_t size,
+                             const char *name, od_error *error) {
+    int yes = 1;
+    if (address->sa_family == AF_UNIX) {
+        OD_TRY(remove_stale_socket(address, size, name, error));
+    } else {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    }
+    if (address->sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    mode_t before = umask(0177); // a unix socket is born with mode 0600
+    int bound = bind(fd, address, size);
+    int cause = errno;
+    umask(before);
+    if (bound != 0 && cause == EADDRINUSE) {
+        return od_error_set(error, OD_E_BUSY,
+                            "%s: another program listens there; stop it or give --listen another "
+                            "address",
+                            name);
+    }
+    if (bound != 0 || listen(fd, BACKLOG) != 0) {
+        return od_error_set_errno(error, bound != 0 ? cause : errno, "cannot listen on %s", name);
+    }
+    return OD_OK;
+}
+
+static od_status open_socket(od_listener *listener, const struct sockaddr *address, socklen_t size,
+                             int *out, od_error *error) {
+    name_address(listener->name, address);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return od_error_set_errno(error, errno, "cannot listen on %s", listener->name);
+    }
+    struct sockaddr_storage real = {0};
+    socklen_t real_size = sizeof real;
+    od_status status = bind_socket(fd, address, size, listener->name, error);
+    if (status == OD_OK && getsockname(fd, (struct sockaddr *)&real, &real_size) != 0) {
+        status = od_error_set_errno(error, errno, "%s: no name", listener->name);
+    }
+    if (status != OD_OK) {
+        close(fd);
+        return status;
+    }
+    if (address->sa_family != AF_UNIX) {
+        name_address(listener->name, (struct sockaddr *)&real); // with the real port
+    }
+    od_guard_init(&listener->guard, (struct sockaddr *)&real);
+    *out = fd;
+    return OD_OK;
+}
+
+static struct MHD_Daemon *start_daemon(od_listener *listener, int fd) {
+    // The logger comes first: MHD uses it from then on, also for the options behind it.
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        od_request_on_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, od_request_on_target, listener,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        od_request_on_completed, listener, MHD_OPTION_CONNECTION_LIMIT, listener->mhd->connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_END);
+}
+
+static od_status watch(od_listener *listener, od_error *error) {
+    uv_loop_t *loop = listener->mhd->config.loop;
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    int failed = info == NULL ? UV_EINVAL : uv_poll_init(loop, &listener->poll, info->epoll_fd);
+    if (failed != 0) {
+        return od_error_set(error, OD_E_INTERNAL, "%s: cannot be polled: %s", listener->name,
+                            uv_strerror(failed));
+    }
+    uv_timer_init(loop, &listener->timer);
+    listener->poll.data = listener;
+    listener->timer.data = listener;
+    listener->open_handles = 2;
+    LIST_INSERT_HEAD(&listener->mhd->listeners, listener, link);
+    uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+    return OD_OK;
+}
+
+od_status od_mhd_listen(od_mhd *mhd, const struct sockaddr *address, socklen_t size,
+                        od_error *error) {
+    od_listener *listener = calloc(1, sizeof *listener);
+    int fd = -1;
+    od_status status = OD_E_NO_MEMORY;
+    if (listener == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory to listen");
+    }
+    listener->mhd = mhd;
+    status = open_socket(listener, address, size, &fd, error);
+    if (status != OD_OK) {
+        goto err_listener;
+    }
+    if (address->sa_family == AF_UNIX) {
+        listener->unix_path = strdup(((const struct sockaddr_un *)(const void *)address)->sun_path);
+    }
+    listener->daemon = start_daemon(listener, fd);
+    if (listener->daemon == NULL) {
+        status =
+            od_error_set(error, OD_E_INTERNAL, "%s: libmicrohttpd does not start", listener->name);
+        close(fd);
+        goto err_path;
+    }
+    status = watch(listener, error);
+    if (status != OD_OK) {
+        goto err_daemon;
+    }
+    od_log(OD_LOG_INFO, "listening", "address=%s", listener->name);
+    return OD_OK;
+
+err_daemon:
+    MHD_stop_daemon(listener->daemon);
+err_path:
+    free(listener->unix_path);
+err_listener:
+    free(listener);
+    return status;
+}
+
+const char *od_mhd_address(const od_mhd *mhd, size_t index) {
+    const od_listener *listener;
+    size_t count = 0;
+    LIST_FOREACH(listener, &mhd->listeners, link) {
+        count++;
+    }
+    // The list has the newest first.
+    LIST_FOREACH(listener, &mhd->listeners, link) {
+        if (--count == index) {
+            return listener->name;
+        }
+    }
+    return NULL;
+}
+
+// --- stopping -------------------------------------------------------------------------------
+
+static void on_handle_closed(uv_handle_t *handle) {
+    od_listener *listener = handle->data;
+    od_mhd *mhd = listener->mhd;
+    if (--listener->open_handles > 0) {
+        return;
+    }
+    LIST_REMOVE(listener, link);
+    free(listener->unix_path);
+    free(listener);
+    if (LIST_EMPTY(&mhd->listeners)) {
+        free(mhd);
+    }
+}
+
+static void stop_listener(od_listener *listener) {
+    if (listener->unix_path != NULL) {
+        unlink(listener->unix_path);
+    }
+    MHD_socket listening = MHD_quiesce_daemon(listener->daemon);
+    if (listening != MHD_INVALID_SOCKET) {
+        close(listening);
+    }
+    for (int i = 0; i < CLOSE_RUNS; i++) {
+        MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+        MHD_run(listener->daemon);
+        if (MHD_get_timeout(listener->daemon, &wait_ms) != MHD_YES || wait_ms > 0) {
+            break;
+        }
+    }
+    uv_poll_stop(&listener->poll);
+    MHD_stop_daemon(listener->daemon);
+    uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+    uv_close((uv_handle_t *)&listener->timer, on_handle_closed);
+}
+
+void od_mhd_close(od_mhd *mhd) {
+    if (mhd == NULL) {
+        return;
+    }
+    mhd->closing = true;
+    // MHD aborts on stopping with suspended connections: wake all of them first.
+    while (!LIST_EMPTY(&mhd->suspended)) {
+        od_request_abandon(LIST_FIRST(&mhd->suspended));
+    }
+    od_stream *stream;
+    LIST_FOREACH(stream, &mhd->streams, link) {
+        od_response_end_stream(stream);
+    }
+    if (LIST_EMPTY(&mhd->listeners)) {
+        free(mhd);
+        return;
+    }
+    od_listener *listener;
+    LIST_FOREACH(listener, &mhd->listeners, link) {
+        stop_listener(listener);
+    }
+}

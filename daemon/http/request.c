@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request from its first line to its end: what MHD tells in callbacks becomes one call of a
+// handler, and the handler's answer, now or later, becomes MHD's response.
+#include "daemon/http/private.h"
+#include "daemon/http/problem.h"
+#include "daemon/http/router.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { DISCARD_BYTES = 16 << 20 }; // of a refused body that is read to its end all the same
+
+static const struct {
+    const char *name;
+    const char *value;
+} standard_headers[] = {
+    {"Content-Security-Policy",
+     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "same-origin"},
+};
+
+void *od_request_context(const od_request *request) {
+    return request->mhd->config.context;
+}
+
+od_method od_request_method(const od_request *request) {
+    return request->method;
+}
+
+const char *od_request_segment(const od_request *request, size_t index) {
+    return index < request->url.segment_count ? request->url.segments[index] : NULL;
+}
+
+size_t od_request_segment_count(const od_request *request) {
+    return request->url.segment_count;
+}
+
+const char *od_request_query(const od_request *request, const char *name) {
+    return od_url_parameter_value(&request->url, name);
+}
+
+const char *od_request_header(const od_request *request, const char *name) {
+    return request->connection != NULL
+               ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
+               : NULL;
+}
+
+const char *od_request_body(const od_request *request, size_t *size) {
+    *size = request->body.size;
+    return request->body.data != NULL ? request->body.data : "";
+}
+
+const char *od_request_target(const od_request *request) {
+    return request->target;
+}
+
+static void free_request(od_request *request) {
+    od_response_free(request->response);
+    od_buffer_fini(&request->body);
+    od_url_fini(&request->url);
+    free(request->target);
+    free(request);
+}
+
+void *od_request_on_target(void *cls, const char *target, struct MHD_Connection *connection) {
+    od_listener *listener = cls;
+    od_request *request = calloc(1, sizeof *request);
+    char *copy = request != NULL ? strdup(target) : NULL;
+    if (copy == NULL) {
+        free(request);
+        return NULL;
+    }
+    request->mhd = listener->mhd;
+    request->listener = listener;
+    request->connection = connection;
+    request->target = copy;
+    return request;
+}
+
+// Sets the answer of a request that no handler will see.
+static void refuse(od_request *request, od_response *response) {
+    request->response = response;
+    request->phase = OD_REQUEST_ANSWERED;
+}
+
+static void refuse_stopping(od_request *request) {
+    refuse(request,
+           od_problem_new(request, OD_PROBLEM_UNAVAILABLE, NULL, "the server is stopping"));
+}
+
+static bool is_unsafe(od_method method) {
+    return (method & (OD_METHOD_GET | OD_METHOD_HEAD | OD_METHOD_OPTIONS)) == 0;
+}
+
+static void check_guard(od_request *request) {
+    const char *host = od_request_header(request, "Host");
+    if (!od_guard_host_is_own(&request->listener->guard, host)) {
+        refuse(request, od_problem_new(request, OD_PROBLEM_FORBIDDEN_HOST, NULL,
+                                       "the Host header is \"%s\"; ask for %s",
+                                       host != NULL ? host : "", request->listener->name));
+    } else if (is_unsafe(request->method) &&
+               !od_guard_same_origin(host, od_request_header(request, "Origin"),
+                                     od_request_header(request, "Sec-Fetch-Site"))) {
+        refuse(request, od_problem_new(request, OD_PROBLEM_FORBIDDEN_HOST, NULL,
+                                       "the request comes from a page of another origin"));
+    }
+}
+
+static void answer_options(od_request *request, unsigned methods) {
+    char allow[OD_ROUTER_ALLOW_BYTES];
+    od_router_allow(allow, methods);
+    refuse(request, od_response_header(od_response_empty(204), "Allow", allow));
+}
+
+static void find_route(od_request *request) {
+    unsigned methods = 0;
+    const od_mhd_config *config = &request->mhd->config;
+    request->route = od_router_find(config->routes, config->route_count, request->method,
+                                    request->url.segments, request->url.segment_count, &methods);
+    if (request->route != NULL) {
+        return;
+    }
+    if (methods == 0) {
+        refuse(request, od_problem_new(request, OD_PROBLEM_NOT_FOUND, NULL,
+                                       "this server has no such route"));
+    } else if (request->method == OD_METHOD_OPTIONS) {
+        answer_options(request, methods);
+    } else {
+        char allow[OD_ROUTER_ALLOW_BYTES];
+        od_router_allow(allow, methods);
+        refuse(request, od_response_header(od_problem_new(request, OD_PROBLEM_METHOD_NOT_ALLOWED,
+                                                          NULL, "allowed are %s", allow),
+                                           "Allow", allow));
+    }
+}
+
+static od_status query_fault(const od_request *request, size_t index, od_faults *faults) {
+    const char *name = request->url.parameters[index].name;
+    const char *known = request->route->query;
+    if (!od_router_listed(known, name)) {
+        return od_faults_add(faults, name, "is not a parameter of this route%s%s",
+                             known != NULL ? "; it has " : "", known != NULL ? known : "");
+    }
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(request->url.parameters[i].name, name) == 0) {
+            return od_faults_add(faults, name, "is given more than once");
+        }
+    }
+    return OD_OK;
+}
+
+static void check_query(od_request *request) {
+    od_faults faults = {0};
+    od_status status = OD_OK;
+    if ((request->route->flags & OD_ROUTE_ANY_QUERY) == 0) {
+        for (size_t i = 0; i < request->url.parameter_count && status == OD_OK; i++) {
+            status = query_fault(request, i, &faults);
+        }
+    }
+    if (status != OD_OK) {
+        refuse(request, NULL);
+    } else if (faults.count > 0) {
+        refuse(request, od_problem_new(request, OD_PROBLEM_INVALID_PARAMETER, &faults, "%s %s",
+                                       faults.items[0].pointer, faults.items[0].detail));
+    }
+    od_faults_fini(&faults);
+}
+
+static void check_media_type(od_request *request) {
+    static const char *const read_as_json[] = {"application/json", "application/merge-patch+json",
+                                               "application/x-www-form-urlencoded"};
+    const char *type = od_request_header(request, "Content-Type");
+    if (type == NULL || (request->route->flags & OD_ROUTE_JSON) == 0) {
+        return;
+    }
+    size_t length = strcspn(type, "; \t");
+    for (size_t i = 0; i < sizeof read_as_json / sizeof read_as_json[0]; i++) {
+        if (strlen(read_as_json[i]) == length && strncasecmp(type, read_as_json[i], length) == 0) {
+            return;
+        }
+    }
+    refuse(request, od_problem_new(request, OD_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
+                                   "Content-Type is %s; send application/json", type));
+}
+
+static void refuse_large(od_request *request) {
+    refuse(request, od_problem_new(request, OD_PROBLEM_TOO_LARGE, NULL,
+                                   "the body has more than %d bytes", OD_MHD_BODY_BYTES));
+    od_buffer_fini(&request->body);
+}
+
+// The announced size of the body; 0 when there is none or it comes in chunks.
+static unsigned long long announced_bytes(const od_request *request) {
+    const char *length = od_request_header(request, "Content-Length");
+    return length != NULL ? strtoull(length, NULL, 10) : 0;
+}
+
+// Everything that can be said without the body, cheapest and most general first.
+static void begin(od_request *request, const char *method) {
+    od_error error = {0};
+    request->method = od_router_method(method);
+    request->phase = OD_REQUEST_READING;
+    check_guard(request);
+    if (request->phase == OD_REQUEST_READING && request->method == OD_METHOD_OPTIONS &&
+        strcmp(request->target, "*") == 0) {
+        answer_options(request, OD_METHOD_OTHER - 1);
+    }
+    if (request->phase == OD_REQUEST_READING &&
+        od_url_parse(request->target, &request->url, &error) != OD_OK) {
+        refuse(request, od_problem_parameter(request, "url", "is refused: %s", error.text));
+    }
+    static void (*const checks[])(od_request *) = {find_route, check_query, check_media_type};
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (request->phase == OD_REQUEST_READING) {
+            checks[i](request);
+        }
+    }
+    if (request->phase == OD_REQUEST_READING && announced_bytes(request) > OD_MHD_BODY_BYTES) {
+        refuse_large(request);
+    }
+}
+
+// Whether an answer that is known before the body may be sent before the body is read. MHD then
+// closes the connection, and a client that is still writing would get a reset instead of the
+// answer; so bodies of bearable size are read first, unless the client waits for "100 Continue".
+static bool may_answer_early(const od_request *request) {
+    const char *chunked = od_request_header(request, "Transfer-Encoding");
+    return od_request_header(request, "Expect") != NULL ||
+           (chunked == NULL && announced_bytes(request) == 0) ||
+           announced_bytes(request) > DISCARD_BYTES;
+}
+
+static enum MHD_Result take_body(od_request *request, const char *data, size_t size) {
+    if (request->phase != OD_REQUEST_READING) {
+        request->discarded += size;
+        return request->discarded <= DISCARD_BYTES ? MHD_YES : MHD_NO;
+    }
+    if (size > OD_MHD_BODY_BYTES - request->body.size) {
+        refuse_large(request);
+        return MHD_YES;
+    }
+    if (od_buffer_append(&request->body, data, size) != OD_OK) {
+        refuse(request, NULL);
+    }
+    return MHD_YES;
+}
+
+static od_response *with_standard_headers(od_response *response) {
+    for (size_t i = 0; i < sizeof standard_headers / sizeof standard_headers[0]; i++) {
+        response =
+            od_response_header(response, standard_headers[i].name, standard_headers[i].value);
+    }
+    if (response != NULL && MHD_get_response_header(response->mhd, "Cache-Control") == NULL) {
+        response = od_response_header(response, "Cache-Control", "no-store");
+    }
+    return response;
+}
+
+static od_response *without_memory(void) {
+    static const char body[] = "{\"type\": \"/problems/internal\", \"title\": \"A fault of the "
+                               "server\", \"status\": 500, \"detail\": \"out of memory\"}";
+    return od_response_static(500, "application/problem+json", body, sizeof body - 1);
+}
+
+static enum MHD_Result send_answer(od_request *request) {
+    od_response *response = with_standard_headers(request->response);
+    request->response = NULL;
+    if (response == NULL) {
+        response = without_memory();
+    }
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    od_log(OD_LOG_DEBUG, "request", "status=%u target=%.512s", response->status, request->target);
+    od_response_attach(response, request->mhd, request->connection);
+    enum MHD_Result result =
+        MHD_queue_response(request->connection, response->status, response->mhd);
+    od_response_free(response);
+    return result;
+}
+
+static void dispatch(od_request *request) {
+    if (request->mhd->closing) { // nobody would resume it
+        refuse_stopping(request);
+        return;
+    }
+    request->phase = OD_REQUEST_HANDLED;
+    request->held = true;
+    request->route->handler(request);
+    if (request->phase == OD_REQUEST_HANDLED) {
+        request->suspended = true;
+        LIST_INSERT_HEAD(&request->mhd->suspended, request, link);
+        MHD_suspend_connection(request->connection);
+    }
+}
+
+enum MHD_Result od_request_on_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                     const char *method, const char *version, const char *data,
+                                     size_t *data_size, void **context) {
+    (void)cls;
+    (void)connection;
+    (void)url;
+    (void)version;
+    od_request *request = *context;
+    if (request == NULL) {
+        return MHD_NO;
+    }
+    if (request->phase == OD_REQUEST_NEW) {
+        begin(request, method);
+        bool now = request->phase == OD_REQUEST_ANSWERED && may_answer_early(request);
+        return now ? send_answer(request) : MHD_YES;
+    }
+    if (*data_size > 0) {
+        size_t size = *data_size;
+        *data_size = 0;
+        return take_body(request, data, size);
+    }
+    if (request->phase == OD_REQUEST_READING) {
+        dispatch(request);
+    }
+    return request->phase == OD_REQUEST_ANSWERED ? send_answer(request) : MHD_YES;
+}
+
+static void resume(od_request *request) {
+    request->suspended = false;
+    LIST_REMOVE(request, link);
+    MHD_resume_connection(request->connection);
+}
+
+void od_request_answer(od_request *request, od_response *response) {
+    request->held = false;
+    if (request->phase == OD_REQUEST_ANSWERED) { // abandoned
+        od_response_free(response);
+        if (request->connection == NULL) {
+            free_request(request);
+        }
+        return;
+    }
+    request->response = response;
+    request->phase = OD_REQUEST_ANSWERED;
+    if (request->suspended) {
+        resume(request);
+    }
+}
+
+void od_request_abandon(od_request *request) {
+    refuse_stopping(request);
+    resume(request);
+}
+
+void od_request_on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                             enum MHD_RequestTerminationCode why) {
+    (void)cls;
+    (void)connection;
+    (void)why;
+    od_request *request = *context;
+    *context = NULL;
+    if (request == NULL) {
+        return;
+    }
+    request->connection = NULL;
+    if (!request->held) {
+        free_request(request);
+    }
+}
