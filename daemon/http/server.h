@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP server inside the loop.
+// The HTTP server inside the loop: the routes of daemon/api/routes.c on libmicrohttpd.
 #ifndef OD_DAEMON_HTTP_SERVER_H
 #define OD_DAEMON_HTTP_SERVER_H
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/api/api.h"
+#include "daemon/api/handlers.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MODEL_BYTES = 256 };
+
+// "model name : AMD EPYC ..." of /proc/cpuinfo; machines without such a line get "CPU".
+static void read_model(char out[MODEL_BYTES]) {
+    char line[1024];
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    snprintf(out, MODEL_BYTES, "CPU");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon != NULL) {
+            colon += 1 + strspn(colon + 1, " \t");
+            snprintf(out, MODEL_BYTES, "%.*s", (int)strcspn(colon, "\n"), colon);
+            break;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+static cJSON *cpu_json(const od_daemon *daemon) {
+    char model[MODEL_BYTES];
+    read_model(model);
+    od_queue_slots slots = od_queue_get_slots(daemon->queue);
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    cJSON *cpu = cJSON_CreateObject();
+    bool whole =
+        cJSON_AddStringToObject(cpu, "id", "cpu") != NULL &&
+        cJSON_AddStringToObject(cpu, "kind", "cpu") != NULL &&
+        cJSON_AddStringToObject(cpu, "model", model) != NULL &&
+        cJSON_AddNumberToObject(cpu, "slots", (double)slots.total) != NULL &&
+        cJSON_AddNumberToObject(cpu, "slots_free", (double)slots.free) != NULL &&
+        cJSON_AddNumberToObject(cpu, "default_threads", (double)slots.default_threads) != NULL &&
+        cJSON_AddNumberToObject(cpu, "memory_bytes", memory) != NULL;
+    if (!whole) {
+        cJSON_Delete(cpu);
+        return NULL;
+    }
+    return cpu;
+}
+
+void od_api_devices_serve(od_request *request) {
+    cJSON *body = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(body, "devices");
+    bool whole = od_api_append(list, cpu_json(od_api_daemon(request)));
+    od_request_answer(request, od_response_json(200, whole ? body : NULL));
+    cJSON_Delete(body);
+}
