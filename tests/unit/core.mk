@@ -20,6 +20,11 @@ tests_unit_core_graph_test_SOURCES = tests/unit/core/graph_test.c
 tests_unit_core_graph_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_graph_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/optimizer_test
+tests_unit_core_optimizer_test_SOURCES = tests/unit/core/optimizer_test.c
+tests_unit_core_optimizer_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_optimizer_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/plan_test
 tests_unit_core_plan_test_SOURCES = tests/unit/core/plan_test.c $(tiny_sources)
 tests_unit_core_plan_test_CFLAGS = $(CORE_TEST_CFLAGS)

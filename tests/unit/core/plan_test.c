@@ -190,7 +190,8 @@ static void models_do_not_overlap(void **state) {
 typedef struct growing {
     od_graph *graph;
     od_philox dice;
-    int stream; // [5, 12]
+    int stream;  // [5, 12]
+    int earlier; // what the stream was at some point before
 } growing;
 
 static int add(growing *g, od_op_kind op, int count, int a, int b) {
@@ -232,11 +233,13 @@ static void grow(growing *g, uint64_t seed) {
     assert_int_equal(od_graph_new(&g->graph, NULL), OD_OK);
     const int x = od_graph_input(g->graph, "x", OD_VALUE_F32, (od_shape){2, {5, 7}});
     const int labels = od_graph_input(g->graph, "labels", OD_VALUE_I32, (od_shape){0});
-    g->stream = linear(g, x, 7, 12);
+    g->stream = g->earlier = linear(g, x, 7, 12);
     for (uint32_t left = od_philox_below(&g->dice, 6); left > 0; left--) {
-        g->stream = add(g, OD_OP_CONNECT, 2, g->stream, branch(g, g->stream));
-        const int kept = od_philox_below(&g->dice, 3) == 0;
-        if (kept) {
+        const bool skips = od_philox_below(&g->dice, 3) == 0;
+        const int before = g->stream;
+        g->stream = add(g, OD_OP_CONNECT, 2, skips ? g->earlier : before, branch(g, before));
+        g->earlier = od_philox_below(&g->dice, 2) == 0 ? before : g->earlier;
+        if (od_philox_below(&g->dice, 3) == 0) {
             od_graph_keep(g->graph, g->stream);
         }
     }

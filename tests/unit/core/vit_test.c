@@ -3,6 +3,7 @@
 // as load_state_dict(strict=True) wants them) and PyTorch's start values.
 #include "core/model/vit.h"
 
+#include "core/rng/philox.h"
 #include "tests/unit/core/tiny.h"
 
 #include <math.h>
@@ -172,6 +173,22 @@ static void each_tensor_and_seed_has_its_own_draws(void **state) {
     od_model_free(model);
 }
 
+// Buffers have no number: adding one changes no start value.
+static void numbers_are_those_of_the_learnable(void **state) {
+    (void)state;
+    od_spec spec = nano();
+    od_model *model = model_of(&spec);
+    float weight[192 * 64];
+    assert_string_equal(model->tensors[5].name, "blocks.0.attn.qkv.weight");
+    od_model_init_tensor(model, 5, 11, weight);
+    od_philox stream;
+    od_philox_init(&stream, 11, OD_PURPOSE_INIT, 0, 4);
+    for (int i = 0; i < 9; i++) {
+        assert_true(weight[i] == (2 * od_philox_uniform(&stream) - 1) * 0.125F);
+    }
+    od_model_free(model);
+}
+
 static void connections_follow_the_spec(void **state) {
     (void)state;
     od_spec spec = nano();
@@ -241,6 +258,7 @@ int main(void) {
         cmocka_unit_test(flat_offsets_are_aligned),
         cmocka_unit_test(start_values_are_pytorchs),
         cmocka_unit_test(each_tensor_and_seed_has_its_own_draws),
+        cmocka_unit_test(numbers_are_those_of_the_learnable),
         cmocka_unit_test(connections_follow_the_spec),
         cmocka_unit_test(flops_are_those_of_the_products),
         cmocka_unit_test(sizes_that_do_not_fit_are_refused),
