@@ -16,6 +16,7 @@ AM_TESTS_ENVIRONMENT += \
 
 # One line a file, relative to the root; they belong into EXTRA_DIST too.
 SYSTEM_TESTS =
+SYSTEM_TESTS += tests/system/worker_test.py
 LONG_TESTS =
 EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS)
 

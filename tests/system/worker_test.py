@@ -1,0 +1,626 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""ortho-worker as a program: real runs of a tiny model on images made here, killed, stopped, resumed
+and given everything that can be wrong. Prints TAP. The program is the one in ORTHO_WORKER."""
+
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import traceback
+
+WORKER = os.environ["ORTHO_WORKER"]
+TIMEOUT_S = 300
+TRAIN, EVAL, SIDE = 96, 24, 28
+STATISTICS = ["x_norm2", "f_par_norm2", "f_ortho_norm2", "rho_par", "rho_ortho", "cos_x_out"]
+
+
+# --- material -----------------------------------------------------------------------------
+
+def write_split(folder, prefix, count):
+    """Images whose brightness tells the class, so that training has something to find."""
+    labels = bytes(i * 7 % 10 for i in range(count))
+    pixels = bytearray()
+    for i in range(count):
+        for p in range(SIDE * SIDE):
+            pixels.append((labels[i] * 25 + (p * p + i * 31) % 23) & 255)
+    with open(f"{folder}/{prefix}-images-idx3-ubyte", "wb") as file:
+        file.write(struct.pack(">4I", 0x803, count, SIDE, SIDE) + pixels)
+    with open(f"{folder}/{prefix}-labels-idx1-ubyte", "wb") as file:
+        file.write(struct.pack(">2I", 0x801, count) + labels)
+
+
+class Place:
+    """A test's own folder with a data set, and what a test does there."""
+
+    def __init__(self, path):
+        self.path = path
+        self.data = f"{path}/data"
+        os.mkdir(self.data)
+        write_split(self.data, "train", TRAIN)
+        write_split(self.data, "t10k", EVAL)
+
+    def spec(self, **sections):
+        """12 batches of 8 an epoch; sections are merged over the defaults of these tests."""
+        spec = {
+            "model": {"arch": "vit", "preset": "N", "width": 16, "depth": 2, "heads": 2, "patch_size": 14},
+            "data": {"dataset": "mnist", "root": self.data},
+            "train": {"epochs": 2, "batch_size": 8, "schedule": {"warmup_epochs": 0.5}},
+            "log": {"interval": 5},
+            "checkpoint": {"every_steps": 4, "every_epochs": None, "keep": 3},
+            "resources": {"threads": 1},
+        }
+        for name, values in sections.items():
+            spec[name] = {**spec.get(name, {}), **values} if isinstance(values, dict) else values
+        return spec
+
+    def write(self, spec, name="job.json"):
+        path = f"{self.path}/{name}"
+        with open(path, "w") as file:
+            file.write(spec if isinstance(spec, str) else json.dumps(spec))
+        return path
+
+    def run(self, spec, folder="run", *options, **more):
+        return call("run", self.write(spec), "--dir", f"{self.path}/{folder}", *options, **more)
+
+    def succeed(self, spec, folder="run", *options):
+        done = self.run(spec, folder, *options)
+        assert done.returncode == 0, done.stderr
+        return Run(f"{self.path}/{folder}")
+
+    def start(self, spec, folder="run"):
+        return Background([WORKER, "run", self.write(spec), "--dir", f"{self.path}/{folder}"])
+
+
+class Background:
+    """A worker whose stderr is a pipe of one page: it cannot run far ahead of who reads it, so that a
+    signal sent after a line finds it in the middle of its run, however slow this machine is."""
+
+    def __init__(self, arguments):
+        self.reader, writer = os.pipe()
+        fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)
+        self.process = subprocess.Popen(arguments, stderr=writer)
+        os.close(writer)
+
+    def wait_for_line(self, part):
+        line = b""
+        while part.encode() not in line:
+            byte = os.read(self.reader, 1)
+            assert byte, f"the worker ended without \"{part}\""
+            line = byte if line.endswith(b"\n") else line + byte
+
+    def signal_and_wait(self, number):
+        self.process.send_signal(number)
+        while os.read(self.reader, 4096):
+            pass
+        os.close(self.reader)
+        return self.process.wait(TIMEOUT_S)
+
+
+def call(*arguments, **more):
+    return subprocess.run([WORKER, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, **more)
+
+
+def no_such_number(text):
+    raise AssertionError(f"{text} is no JSON")
+
+
+class Run:
+    """A run directory as a reader sees it."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(f"{path}/events.ndjson") as file:
+            self.events = [json.loads(line, parse_constant=no_such_number) for line in file]
+
+    def of(self, kind):
+        return [event for event in self.events if event["type"] == kind]
+
+    def points(self):
+        """{(step, series): value} of what is left when later attempts supersede earlier ones."""
+        points = {}
+        for event in self.events:
+            if event["type"] == "start":
+                points = {key: value for key, value in points.items() if key[0] <= event["step"]}
+            elif event["type"] == "metrics":
+                for series, value in event["values"].items():
+                    assert (event["step"], series) not in points, f"{series} twice at {event['step']}"
+                    points[event["step"], series] = value
+        return points
+
+    def exact_points(self):
+        return {key: value for key, value in self.points().items() if key[1] != "train/samples_per_sec"}
+
+    def steps(self, series):
+        return sorted(step for step, name in self.points() if name == series)
+
+    def model(self):
+        with open(f"{self.path}/model.safetensors", "rb") as file:
+            return file.read()
+
+    def checkpoints(self):
+        return sorted(os.listdir(f"{self.path}/checkpoints"))
+
+    def end(self):
+        ends = [event for event in self.of("end") if event["attempt"] == self.events[-1]["attempt"]]
+        assert len(ends) == 1 and self.events[-1] is ends[0], self.events[-3:]
+        return ends[0]
+
+
+def one_line(done, *parts, status=1):
+    assert done.returncode == status, (done.returncode, done.stderr)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("ortho-worker: ")]
+    assert len(lines) == 1, done.stderr
+    for part in parts:
+        assert part in lines[0], f"no \"{part}\" in \"{lines[0]}\""
+
+
+# --- command line -------------------------------------------------------------------------
+
+def test_help_and_version_succeed(place):
+    for arguments in (["--help"], ["run", "--help"], ["plan", "--help"]):
+        done = call(*arguments)
+        assert done.returncode == 0 and done.stdout.startswith("Usage: ortho-worker") and done.stderr == ""
+    done = call("--version")
+    assert done.returncode == 0 and done.stdout.startswith("ortho-worker "), done.stdout
+
+
+def test_wrong_usage_is_told_in_one_line(place):
+    path = place.write(place.spec())
+    folder = f"{place.path}/run"
+    for arguments, part in (
+            ([], "no command"),
+            (["walk"], "unknown command walk"),
+            (["run", path, "--dir", folder, "--fast"], "unknown option --fast"),
+            (["run", path, "--dir"], "--dir needs a value"),
+            (["run", path], "--dir DIR"),
+            (["run", "--dir", folder], "SPEC.json"),
+            (["run", path, path, "--dir", folder], "SPEC.json"),
+            (["run", path, "--dir", folder, "--threads", "0"], "--threads is \"0\""),
+            (["run", path, "--dir", folder, "--attempt", "two"], "--attempt is \"two\""),
+            (["run", path, "--dir", folder, "--lock-fd", "-4"], "--lock-fd is \"-4\""),
+            (["run", path, "--dir", folder, "--backend", "tpu"], "tpu"),
+            (["run", path, "--dir", folder, "--blas", "mkl"], "--blas is \"mkl\""),
+            (["plan"], "SPEC.json"),
+            (["plan", path, "--yaml"], "unknown option --yaml")):
+        one_line(call(*arguments), part, status=2)
+    assert not os.path.exists(folder)
+
+
+# --- a run --------------------------------------------------------------------------------
+
+def test_a_run_says_all_that_it_does(place):
+    run = place.succeed(place.spec())
+    assert sorted(os.listdir(run.path)) == ["checkpoints", "events.ndjson", "lock", "model.safetensors", "spec.json"]
+    for event in run.events:
+        assert event["v"] == 1 and event["attempt"] == 1 and event["at"].endswith("Z"), event
+    start, = run.of("start")
+    assert run.events[0] is start
+    assert (start["step"], start["steps"], start["steps_per_epoch"], start["threads"]) == (0, 24, 12, 1)
+    assert start["backend"] == "cpu" and start["blas"] and start["version"] and start["pid"] > 0
+    assert len(start["boot_id"]) == 36 and start["parameters"] > 0 and start["memory_bytes"] > 0
+    end = run.end()
+    assert (end["step"], end["outcome"], end["reason"]) == (24, "succeeded", None)
+    progress = run.of("progress")
+    assert (progress[0]["step"], progress[0]["eta_s"], progress[-1]["step"], progress[-1]["eta_s"]) == (0, None, 24, 0)
+    assert progress[-1]["epoch"] == 1 and progress[-1]["steps"] == 24
+
+
+def test_series_are_complete_and_on_time(place):
+    run = place.succeed(place.spec())
+    every = [5, 10, 15, 20, 24]  # multiples of the interval, and the rest at the end
+    names = {"train/loss", "train/acc@1", "train/lr", "train/samples_per_sec", "train/grad/global_norm"}
+    names |= {f"activation/{tag}/block{block:02d}/{s}" for tag in ("attn", "mlp") for block in range(2)
+              for s in STATISTICS}
+    names |= {f"activation/{tag}/mean/{s}" for tag in ("attn", "mlp", "all") for s in STATISTICS}
+    validation = {"val/loss", "val/acc@1", "val/acc@5"}
+    assert {name for _, name in run.points()} == names | validation
+    for name in names:
+        assert run.steps(name) == every, (name, run.steps(name))
+    for name in validation:
+        assert run.steps(name) == [12, 24], (name, run.steps(name))
+    points = run.points()
+    for s in STATISTICS:
+        for step in every:
+            blocks = [points[step, f"activation/{tag}/block{block:02d}/{s}"]
+                      for tag in ("attn", "mlp") for block in range(2)]
+            mean = points[step, f"activation/all/mean/{s}"]
+            assert abs(mean - sum(blocks) / 4) <= 1e-9 * max(map(abs, blocks)), (s, step)
+            mean = points[step, f"activation/mlp/mean/{s}"]
+            assert abs(mean - sum(blocks[2:]) / 2) <= 1e-9 * max(map(abs, blocks)), (s, step)
+    epochs = {event["step"]: event["epoch"] for event in run.of("metrics")}
+    assert epochs[10] == 0 and epochs[12] == 0 and epochs[15] == 1 and epochs[24] == 1
+
+
+def test_points_are_means_since_the_last(place):
+    fine = place.succeed(place.spec(log={"interval": 1}), "fine").points()
+    coarse = place.succeed(place.spec(log={"interval": 5}), "coarse").points()
+    for name in ("train/loss", "train/acc@1"):
+        for begin, end in ((0, 5), (5, 10), (10, 15), (15, 20), (20, 24)):
+            mean = sum(fine[step, name] for step in range(begin + 1, end + 1)) / (end - begin)
+            assert abs(mean - coarse[end, name]) < 1e-12, (name, end)
+    for step in (5, 10, 24):
+        assert fine[step, "train/lr"] == coarse[step, "train/lr"]
+        assert fine[step, "train/grad/global_norm"] == coarse[step, "train/grad/global_norm"]
+
+
+def test_validation_comes_when_asked(place):
+    spec = place.spec(eval={"every_epochs": None, "every_steps": 7}, log={"interval": 50, "residual_stats": False})
+    run = place.succeed(spec)
+    assert run.steps("val/acc@1") == [7, 14, 21, 24]
+    assert run.steps("train/loss") == [24]
+    assert not any(name.startswith("activation/") for _, name in run.points())
+    spec = place.spec(eval={"every_epochs": 1, "every_steps": 6})
+    assert place.succeed(spec, "both").steps("val/loss") == [6, 12, 18, 24]
+
+
+def test_checkpoints_come_when_asked_and_go(place):
+    run = place.succeed(place.spec(checkpoint={"every_steps": 5, "keep": 2}))
+    assert [event["step"] for event in run.of("checkpoint")] == [5, 10, 15, 20, 24]
+    assert run.checkpoints() == ["step-00000020", "step-00000024"]
+    assert [event["name"] for event in run.of("checkpoint")][-2:] == run.checkpoints()
+    for name in run.checkpoints():
+        files = sorted(os.listdir(f"{run.path}/checkpoints/{name}"))
+        assert files == ["model.safetensors", "optimizer.safetensors", "state.json"], files
+    spec = place.spec(checkpoint={"every_steps": None, "every_epochs": 1, "keep": 5})
+    assert place.succeed(spec, "epochs").checkpoints() == ["step-00000012", "step-00000024"]
+
+
+def test_the_same_spec_gives_the_same_bits(place):
+    first = place.succeed(place.spec(), "first")
+    second = place.succeed(place.spec(), "second")
+    other = place.succeed(place.spec(train={"epochs": 2, "batch_size": 8, "seed": 43}), "other")
+    assert first.model() == second.model()
+    assert first.exact_points() == second.exact_points()
+    assert first.model() != other.model()
+
+
+def test_the_model_file_is_one_for_others(place):
+    run = place.succeed(place.spec())
+    data = run.model()
+    size, = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    assert size % 8 == 0 and header.pop("__metadata__") == {"format": "pt"}
+    assert header["patchify.weight"]["shape"] == [16, 1, 14, 14]
+    assert header["blocks.1.attn.qkv.weight"]["shape"] == [48, 16]
+    assert header["classifier.1.bias"]["shape"] == [10]
+    assert max(entry["data_offsets"][1] for entry in header.values()) == len(data) - 8 - size
+
+
+# --- ends and beginnings ------------------------------------------------------------------
+
+LONG = {"epochs": 20, "batch_size": 8, "schedule": {"warmup_epochs": 0.5}}  # 240 steps
+
+
+def test_killed_and_resumed_is_as_if_never_killed(place):
+    spec = place.spec(train=LONG, checkpoint={"every_steps": 3, "keep": 2}, log={"interval": 10},
+                      eval={"every_steps": 2})
+    whole = place.succeed({**spec, "checkpoint": {"every_steps": None, "every_epochs": None}}, "whole")
+    for step in (21, 102):
+        worker = place.start(spec, "killed")
+        worker.wait_for_line(f'msg="checkpoint" step={step}\n')
+        assert worker.signal_and_wait(signal.SIGKILL) == -signal.SIGKILL
+    assert not os.path.exists(f"{place.path}/killed/model.safetensors")
+    resumed = place.succeed(spec, "killed")
+    starts = resumed.of("start")
+    assert [start["attempt"] for start in starts] == [1, 2, 3]
+    assert starts[0]["step"] == 0 and 21 <= starts[1]["step"] < 102 <= starts[2]["step"] < 240, starts
+    assert starts[1]["step"] % 3 == 0 and starts[2]["step"] % 3 == 0
+    assert resumed.model() == whole.model()
+    assert resumed.exact_points() == whole.exact_points()
+
+
+def test_stopped_by_a_signal_and_resumed(place):
+    spec = place.spec(train=LONG, checkpoint={"every_steps": 100, "keep": 1}, log={"interval": 7},
+                      eval={"every_steps": 2})
+    whole = place.succeed(spec, "whole")
+    before = 0
+    for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
+        worker = place.start(spec, "stopped")
+        worker.wait_for_line(f'msg="validation" step={before + 20} ')
+        assert worker.signal_and_wait(number) == 3
+        run = Run(f"{place.path}/stopped")
+        end = run.end()
+        assert (end["outcome"], end["reason"]) == ("stopped", name), end
+        assert before + 20 <= end["step"] < 240, end
+        assert run.checkpoints() == [f"step-{end['step']:08d}"], run.checkpoints()
+        before = end["step"] // 2 * 2
+        assert run.of("progress")[-1]["step"] == end["step"]
+    resumed = place.succeed(spec, "stopped")
+    assert resumed.model() == whole.model()
+    assert resumed.exact_points() == whole.exact_points()
+
+
+def test_a_finished_run_is_not_done_again(place):
+    first = place.succeed(place.spec())
+    model = first.model()
+    again = place.succeed(place.spec())
+    assert again.model() == model
+    assert again.of("start")[-1]["step"] == 24 and again.of("start")[-1]["attempt"] == 2
+    assert again.end()["outcome"] == "succeeded"
+    assert again.points() == first.points()
+
+
+def test_a_broken_checkpoint_is_set_aside(place):
+    spec = place.spec(checkpoint={"every_steps": 5, "keep": 3})
+    whole = place.succeed(spec, "whole")
+
+    def break_bit(folder):
+        with open(f"{folder}/optimizer.safetensors", "r+b") as file:
+            file.seek(-100, os.SEEK_END)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+
+    damages = {
+        "bit": break_bit,
+        "cut": lambda folder: os.truncate(f"{folder}/model.safetensors", 1000),
+        "gone": lambda folder: os.unlink(f"{folder}/model.safetensors"),
+        "state": lambda folder: os.truncate(f"{folder}/state.json", 40),
+        "empty": lambda folder: os.truncate(f"{folder}/state.json", 0),
+    }
+    for name, damage in damages.items():
+        shutil.copytree(f"{place.path}/whole", f"{place.path}/{name}")
+        os.unlink(f"{place.path}/{name}/model.safetensors")
+        damage(f"{place.path}/{name}/checkpoints/step-00000024")
+        run = place.succeed(spec, name)
+        assert run.of("start")[-1]["step"] == 20, name
+        log, = run.of("log")
+        assert log["level"] == "warning" and "step-00000024 is broken" in log["message"], log
+        assert "step-00000024.broken" in run.checkpoints(), run.checkpoints()
+        assert run.model() == whole.model() and run.exact_points() == whole.exact_points(), name
+
+
+def test_all_checkpoints_broken_is_a_new_start(place):
+    spec = place.spec(checkpoint={"every_steps": 10, "keep": 3})
+    whole = place.succeed(spec, "whole")
+    shutil.copytree(f"{place.path}/whole", f"{place.path}/broken")
+    for name in whole.checkpoints():
+        os.truncate(f"{place.path}/broken/checkpoints/{name}/optimizer.safetensors", 8)
+    run = place.succeed(spec, "broken")
+    assert run.of("start")[-1]["step"] == 0 and len(run.of("log")) == 3
+    assert run.model() == whole.model() and run.exact_points() == whole.exact_points()
+
+
+def test_leftovers_of_a_killed_worker_are_cleared(place):
+    spec = place.spec()
+    first = place.succeed(spec)
+    os.makedirs(f"{first.path}/checkpoints/saving.tmp")
+    with open(f"{first.path}/events.ndjson", "a") as file:
+        file.write('{"type":"metrics","st')
+    done = place.run(spec)
+    assert done.returncode == 0, done.stderr
+    assert "saving.tmp" not in os.listdir(f"{first.path}/checkpoints")
+    with open(f"{first.path}/events.ndjson") as file:
+        lines = file.read().split("\n")
+    torn = lines.index('{"type":"metrics","st')
+    assert json.loads(lines[torn + 1])["type"] == "start" and json.loads(lines[torn + 1])["attempt"] == 2
+    assert lines[-1] == ""
+
+
+def test_threads_and_attempt_are_the_callers(place):
+    spec = place.spec(resources={"threads": None})
+    start, = place.succeed(spec, "run", "--threads", "2", "--attempt", "7").of("start")
+    assert (start["threads"], start["attempt"]) == (2, 7)
+
+
+# --- locks --------------------------------------------------------------------------------
+
+def test_a_held_lock_is_respected(place):
+    run = place.succeed(place.spec())
+    before = os.stat(f"{run.path}/events.ndjson").st_size
+    with open(f"{run.path}/lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        one_line(place.run(place.spec()), f"{run.path}/lock is held")
+    assert os.stat(f"{run.path}/events.ndjson").st_size == before
+
+
+def test_a_lock_can_be_inherited(place):
+    folder = f"{place.path}/run"
+    os.mkdir(folder)
+    with open(f"{folder}/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = place.run(place.spec(), "run", "--lock-fd", str(lock.fileno()), pass_fds=[lock.fileno()])
+        assert done.returncode == 0, done.stderr
+    other = open(f"{place.path}/other", "w")
+    done = place.run(place.spec(), "run", "--lock-fd", str(other.fileno()), pass_fds=[other.fileno()])
+    one_line(done, "--lock-fd", f"is not {folder}/lock")
+    one_line(place.run(place.spec(), "run", "--lock-fd", "999"), "--lock-fd 999: Bad file descriptor")
+    other.close()
+
+
+# --- bad input ----------------------------------------------------------------------------
+
+def test_a_bad_spec_leaves_nothing(place):
+    one_line(place.run('{"model": {"arch": "vit",}}'), "job.json: line 1, column 26")
+    one_line(place.run(""), "job.json: line 1, column 1")
+    one_line(place.run("[]"), "job.json: ")
+    one_line(place.run({"data": {"dataset": "mnist"}}), "model")
+    one_line(call("run", f"{place.path}/none.json", "--dir", f"{place.path}/run"), "none.json", "No such file")
+    one_line(place.run(place.spec(train={"epochs": 0})), "/train/epochs is 0; the minimum is 1")
+    one_line(place.run(place.spec(train={"epochs": 1, "batch_size": 97})),
+             "/train/batch_size is 97; the training split has 96 images: give at most that")
+    done = place.run(place.spec(model={"heads": 5, "patch_size": 5}, train={"precision": "bf16", "batch_size": 8}))
+    assert done.returncode == 1
+    assert [line.split(": ")[2].split()[0] for line in done.stderr.splitlines()] == [
+        "/train/precision", "/model/heads", "/model/patch_size"], done.stderr
+    assert not os.path.exists(f"{place.path}/run")
+
+
+def test_a_spec_too_large_for_the_machine_is_refused(place):
+    spec = place.spec(model={"arch": "vit", "preset": None, "width": 16384, "depth": 128, "heads": 256, "patch_size": 1})
+    one_line(place.run(spec), "/train/batch_size", "MiB of memory; this machine has")
+
+
+def test_a_missing_data_set_is_named(place):
+    os.unlink(f"{place.data}/t10k-labels-idx1-ubyte")
+    one_line(place.run(place.spec()), "/data/root", f"{place.data}/t10k-labels-idx1-ubyte(.gz) is not there")
+    assert not os.path.exists(f"{place.path}/run")
+    cifar = place.spec(data={"dataset": "cifar10", "augment": "none", "root": None})
+    cifar["model"]["patch_size"] = 4
+    one_line(place.run(cifar),
+             "/data/dataset is \"cifar10\"; this version cannot read it")
+    # A folder that somebody made for this run learns the reason.
+    os.mkdir(f"{place.path}/run")
+    shutil.copy(place.write(place.spec()), f"{place.path}/run/spec.json")
+    assert place.run(place.spec()).returncode == 1
+    end = Run(f"{place.path}/run").end()
+    assert end["outcome"] == "failed" and "t10k-labels-idx1-ubyte(.gz) is not there" in end["reason"], end
+
+
+def test_corrupt_data_fails_the_run(place):
+    path = f"{place.data}/train-images-idx3-ubyte"
+    with open(path, "rb") as file:
+        good = file.read()
+    for bad, part in ((good[:-1], "is truncated"), (good + b"\0", "trailing bytes"), (good[:9], "IDX header"),
+                      (b"", "IDX header"), (b"\x1f\x8b" + good, "gzip stream")):
+        with open(path, "wb") as file:
+            file.write(bad)
+        shutil.rmtree(f"{place.path}/run", ignore_errors=True)
+        one_line(place.run(place.spec()), path, part)
+        if os.path.exists(f"{place.path}/run"):
+            end = Run(f"{place.path}/run").end()
+            assert end["outcome"] == "failed" and part in end["reason"], end
+    with open(path, "wb") as file:
+        file.write(good)
+    assert place.run(place.spec()).returncode == 0  # the same folder goes on once the file is whole
+
+
+def test_another_spec_in_the_same_folder_is_refused(place):
+    run = place.succeed(place.spec())
+    before = os.stat(f"{run.path}/events.ndjson").st_size
+    one_line(place.run(place.spec(train={"epochs": 3, "batch_size": 8})), f"{run.path}/spec.json is another spec")
+    assert os.stat(f"{run.path}/events.ndjson").st_size == before
+    with open(f"{run.path}/spec.json", "w") as file:
+        file.write("{")
+    one_line(place.run(place.spec()), f"{run.path}/spec.json: line 1")
+
+
+def test_an_unwritable_folder_is_told(place):
+    open(f"{place.path}/file", "w").close()
+    one_line(place.run(place.spec(), "file/run"), f"{place.path}/file", "Not a directory")
+    one_line(place.run(place.spec(), "file"), f"{place.path}/file", "not a folder")
+
+
+def limit_files_to(size):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return limit
+
+
+def test_a_full_disk_fails_the_run(place):
+    # A file that may not grow stands for a disk without room: write(2) fails in the same place.
+    done = place.run(place.spec(), "run", preexec_fn=limit_files_to(16384), restore_signals=False)
+    one_line(done, "run/checkpoints/saving.tmp/model.safetensors", "File too large")
+    run = Run(f"{place.path}/run")
+    assert run.end()["outcome"] == "failed" and run.checkpoints() == [], run.checkpoints()
+    assert place.succeed(place.spec()).end()["outcome"] == "succeeded"
+    # A line of metrics that fits only in part is taken back; there is room for the end.
+    spec = place.spec(checkpoint={"every_steps": 100})
+    done = place.run(spec, "tiny", preexec_fn=limit_files_to(2500), restore_signals=False)
+    one_line(done, "tiny/events.ndjson: cannot write")
+    assert Run(f"{place.path}/tiny").end()["step"] == 5
+
+
+def test_a_loss_that_is_not_finite_fails_the_run(place):
+    spec = place.spec(train={"epochs": 20, "batch_size": 8, "optimizer": {"type": "sgd", "lr": 1000},
+                             "schedule": {"warmup_epochs": 0}})
+    one_line(place.run(spec), "the loss of step")
+    end = Run(f"{place.path}/run").end()
+    assert end["outcome"] == "failed" and "the loss of step" in end["reason"] and end["step"] > 0, end
+
+
+# --- plan ---------------------------------------------------------------------------------
+
+def test_a_plan_is_what_the_run_says(place):
+    spec = place.spec(train={"epochs": 3, "batch_size": 40})
+    done = call("plan", place.write(spec), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    plan = answer["plan"]
+    assert answer["ok"] and set(answer) == {"ok", "spec", "plan"}
+    assert (plan["steps"], plan["steps_per_epoch"], plan["threads"]) == (6, 2, 1)  # the last batch is dropped
+    assert set(plan["memory"]) == {"parameters", "gradients", "optimizer", "activations", "batch", "data"}
+    assert sum(plan["memory"].values()) == plan["memory_bytes"]
+    assert plan["memory"]["data"] == (TRAIN + EVAL) * (SIDE * SIDE + 4)
+    run = place.succeed(spec)
+    start, = run.of("start")
+    for name in ("steps", "steps_per_epoch", "parameters", "memory_bytes"):
+        assert start[name] == plan[name], name
+    with open(f"{run.path}/spec.json") as file:
+        assert json.load(file) == answer["spec"]
+    # The defaulted spec is the same job.
+    assert place.succeed(answer["spec"]).of("start")[-1]["step"] == 6
+
+
+def test_a_plan_names_all_faults(place):
+    spec = place.spec(model={"heads": 5}, train={"precision": "fp16", "batch_size": 8})
+    done = call("plan", place.write(spec), "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1 and done.stderr == "" and not answer["ok"] and set(answer) == {"ok", "errors"}
+    assert [error["pointer"] for error in answer["errors"]] == ["/train/precision", "/model/heads"]
+    done = call("plan", place.write("{,"), "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1 and answer["errors"][0]["pointer"] == "" and "line 1, column 2" in str(answer)
+    one_line(call("plan", place.write("{,")), "line 1, column 2")
+
+
+def test_many_plans_come_in_order(place):
+    specs = [place.spec(train={"epochs": epochs, "batch_size": 8}) for epochs in (1, 0, 3)]
+    done = call("plan", place.write(specs), "--json")
+    answers = json.loads(done.stdout)
+    assert done.returncode == 1 and [answer["ok"] for answer in answers] == [True, False, True]
+    assert answers[2]["plan"]["steps"] == 36 and answers[1]["errors"][0]["pointer"] == "/train/epochs"
+    done = call("plan", place.write(specs[::2]), "--json")
+    assert done.returncode == 0 and len(json.loads(done.stdout)) == 2
+    assert call("plan", place.write([]), "--json").stdout == "[]\n"
+
+
+def test_a_plan_reads_standard_input_of_any_kind(place):
+    text = json.dumps(place.spec())
+    assert json.loads(call("plan", "-", "--json", input=text).stdout)["ok"]
+    ours, theirs = socket.socketpair()
+    worker = subprocess.Popen([WORKER, "plan", "-", "--json"], stdin=theirs, stdout=subprocess.PIPE, text=True)
+    theirs.close()
+    ours.sendall(text.encode())
+    ours.close()
+    output, _ = worker.communicate(timeout=TIMEOUT_S)
+    assert worker.returncode == 0 and json.loads(output)["ok"], output
+
+
+def test_a_plan_for_people_is_a_table(place):
+    done = call("plan", place.write(place.spec()))
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.split(None, 1) for line in done.stdout.splitlines() if not line.startswith("FLOP"))
+    assert rows["model"] == "vit 16/2/2, patch 14" and rows["steps"] == "24 (12 an epoch)", rows
+
+
+# --- TAP ----------------------------------------------------------------------------------
+
+def main():
+    tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
+    wanted = sys.argv[1:]
+    tests = [test for test in tests if not wanted or test[0] in wanted]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, (name, function) in enumerate(tests, 1):
+        with tempfile.TemporaryDirectory(prefix="od-worker-") as path:
+            try:
+                function(Place(path))
+                print(f"ok {number} - {name}", flush=True)
+            except Exception:  # whatever a test raises is its failure, not the end of the others
+                failed += 1
+                print(f"not ok {number} - {name}")
+                print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), flush=True)
+    return 1 if failed else 0
+
+
+sys.exit(main())
