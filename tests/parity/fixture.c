@@ -4,6 +4,10 @@
 
 #include "config.h"
 
+#ifdef FIXTURE_CUDA
+#include "core/backend/cuda/cuda.h"
+#endif
+
 #include "base/file.h"
 #include "tests/parity/cmocka_headers.h"
 
@@ -12,11 +16,15 @@
 enum { MAX_FIXTURE_BYTES = 1 << 20, THREADS = 2 };
 
 const fixture_machine fixture_machines[] = {
+#ifdef FIXTURE_CUDA
+    {"cuda on the host", &od_backend_cuda, {.threads = 1, .blas = NULL}},
+#else
     {"ref", &od_backend_ref, {.threads = 1, .blas = NULL}},
 #ifdef HAVE_ONEDNN
     {"cpu/onednn", &od_backend_cpu, {.threads = THREADS, .blas = "onednn"}},
 #endif
     {"cpu/openblas", &od_backend_cpu, {.threads = THREADS, .blas = "openblas"}},
+#endif
     {NULL, NULL, {0, NULL}},
 };
 

@@ -30,10 +30,11 @@ __device__ static int64_t out_at(attention_shape shape, attention_row at, int64_
     return ((at.sample * shape.tokens + token) * shape.heads + at.head) * shape.head_dim;
 }
 
+// fmaf: scores are exponents next, so their absolute rounding is what p inherits.
 __device__ static float dot(const float *a, const float *b, int64_t n) {
     float sum = 0.0f;
     for (int64_t i = 0; i < n; i++) {
-        sum += a[i] * b[i];
+        sum = fmaf(a[i], b[i], sum);
     }
     return sum;
 }
