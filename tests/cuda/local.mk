@@ -5,7 +5,7 @@ EXTRA_DIST += \
 	tests/cuda/shim/cublas_v2.h \
 	tests/cuda/shim/cuda_runtime.h
 
-if HAVE_CMOCKA
+if HAVE_SIMT
 check_LIBRARIES += tests/cuda/libsimt.a
 tests_cuda_libsimt_a_SOURCES = \
 	core/backend/cuda/device.c \
@@ -20,7 +20,7 @@ tests_cuda_libsimt_a_CXXFLAGS = $(OD_CXXFLAGS)
 CUDA_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/cuda/shim -DFIXTURE_CUDA
 CUDA_TEST_LIBS = tests/cuda/libsimt.a $(CORE_TEST_LIBS) -lstdc++
 
-cuda_tests = tests/cuda/ops_test tests/cuda/device_test
+cuda_tests = tests/cuda/ops_test tests/cuda/device_test tests/cuda/parity_test
 check_PROGRAMS += $(cuda_tests)
 TESTS += $(cuda_tests)
 
@@ -28,6 +28,11 @@ tests_cuda_ops_test_SOURCES = $(tests_parity_ops_test_SOURCES)
 tests_cuda_ops_test_CPPFLAGS = $(CUDA_TEST_CPPFLAGS)
 tests_cuda_ops_test_CFLAGS = $(PARITY_CFLAGS)
 tests_cuda_ops_test_LDADD = $(CUDA_TEST_LIBS)
+
+tests_cuda_parity_test_SOURCES = $(tests_parity_parity_test_SOURCES)
+tests_cuda_parity_test_CPPFLAGS = $(CUDA_TEST_CPPFLAGS)
+tests_cuda_parity_test_CFLAGS = $(PARITY_CFLAGS)
+tests_cuda_parity_test_LDADD = $(CUDA_TEST_LIBS)
 
 tests_cuda_device_test_SOURCES = tests/cuda/device_test.c
 tests_cuda_device_test_CPPFLAGS = $(CUDA_TEST_CPPFLAGS)

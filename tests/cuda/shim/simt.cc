@@ -1,32 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs CUDA kernels on the host. A block's threads are fibers on stacks of their own; a fiber runs
-// until it reaches a barrier or a shuffle, or ends. When no fiber can run, whoever waits together
-// is let go: a warp whose 32 lanes are all at a shuffle, or all threads at the barrier. The order
-// in which fibers run is turned round after each round, so that code which lacks a barrier shows it.
+// Runs CUDA kernels on the host. A block's threads run on fibers, which are stacks of their own: a
+// fiber takes one thread after the other that has not begun, until one of them waits at a barrier
+// or a shuffle; then another fiber goes on. When nothing can run, whoever waits together is let go:
+// a warp whose 32 lanes are all at a shuffle, or all threads at the barrier. The order in which
+// threads go on is turned round each time, so that code which lacks a barrier shows it.
 #include "cuda_runtime.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ucontext.h>
+#include <memory>
 #include <vector>
+
+// Saves this stack's pointer in *save and goes on with the other's. ucontext would do the same with
+// two system calls a switch, and kernels shuffle a lot.
+extern "C" void simt_switch(void **save, void *other);
+asm(R"(
+.text
+.globl simt_switch
+.type simt_switch, @function
+simt_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+.size simt_switch, .-simt_switch
+)");
 
 namespace {
 
 enum { WARP_LANES = 32, STACK_BYTES = 65536 };
 
-enum class fiber_state { ready, at_barrier, at_shuffle, done };
+enum class thread_state { fresh, ready, at_barrier, at_shuffle, done };
 
 struct fiber {
-    ucontext_t context;
+    void *stack_pointer; // while it does not run
     std::vector<char> stack;
-    fiber_state state;
+};
+
+struct gpu_thread {
+    thread_state state;
+    fiber *home;             // since it began
     float offered, received; // in a shuffle
     int distance;
 };
 
-std::vector<fiber> fibers;
-ucontext_t scheduler;
+std::vector<gpu_thread> threads; // of the block
+unsigned next_fresh;
 unsigned running;
+std::vector<std::unique_ptr<fiber>> fibers;
+std::vector<fiber *> idle;
+fiber *current;
+void *scheduler; // its stack pointer while a fiber runs
 const std::function<void()> *kernel_body;
 
 [[noreturn]] void undefined(const char *what) {
@@ -34,74 +70,104 @@ const std::function<void()> *kernel_body;
     abort();
 }
 
-void run_body() {
-    (*kernel_body)();
-    fibers[running].state = fiber_state::done;
-    swapcontext(&fibers[running].context, &scheduler);
-}
-
-void start_fiber(fiber &f) {
-    f.stack.resize(STACK_BYTES);
-    f.state = fiber_state::ready;
-    getcontext(&f.context);
-    f.context.uc_stack.ss_sp = f.stack.data();
-    f.context.uc_stack.ss_size = f.stack.size();
-    f.context.uc_link = nullptr;
-    makecontext(&f.context, run_body, 0);
-}
-
-void wait_in(fiber_state state) {
-    unsigned self = running;
-    fibers[self].state = state;
-    swapcontext(&fibers[self].context, &scheduler);
-}
-
-void resume(unsigned index) {
+void enter(unsigned index) {
     running = index;
     threadIdx = dim3(index, 0, 0);
-    swapcontext(&scheduler, &fibers[index].context);
 }
 
-// Runs every fiber that can run, once. Returns whether there was one.
-bool run_ready(unsigned threads, bool backwards) {
+// What a fiber does for ever. `self` is on its own stack, `current` may change while it waits.
+void fiber_main() {
+    fiber *self = current;
+    for (;;) {
+        while (next_fresh < threads.size()) {
+            threads[next_fresh].home = self;
+            enter(next_fresh++);
+            (*kernel_body)();
+            threads[running].state = thread_state::done;
+        }
+        idle.push_back(self);
+        simt_switch(&self->stack_pointer, scheduler);
+    }
+}
+
+fiber *new_fiber() {
+    fibers.push_back(std::make_unique<fiber>());
+    fiber *made = fibers.back().get();
+    made->stack.resize(STACK_BYTES);
+    // As simt_switch would have left it: six registers, then where to go on. The stack must be 16
+    // bytes aligned before the call that an entry believes it came from.
+    uintptr_t top = (uintptr_t)(made->stack.data() + made->stack.size()) & ~(uintptr_t)15;
+    void **slots = (void **)top - 8;
+    std::fill(slots, slots + 6, nullptr);
+    slots[6] = (void *)fiber_main;
+    made->stack_pointer = slots;
+    return made;
+}
+
+void switch_to(fiber *to) {
+    current = to;
+    simt_switch(&scheduler, to->stack_pointer);
+}
+
+void begin_fresh() {
+    while (next_fresh < threads.size()) {
+        fiber *free_fiber = idle.empty() ? new_fiber() : idle.back();
+        if (!idle.empty()) {
+            idle.pop_back();
+        }
+        switch_to(free_fiber);
+    }
+}
+
+void wait_in(thread_state state) {
+    unsigned self = running;
+    threads[self].state = state;
+    simt_switch(&threads[self].home->stack_pointer, scheduler);
+}
+
+// Runs every thread that can go on, once. Returns whether there was one.
+bool run_ready(bool backwards) {
     bool any = false;
-    for (unsigned i = 0; i < threads; i++) {
-        unsigned index = backwards ? threads - 1 - i : i;
-        if (fibers[index].state == fiber_state::ready) {
-            resume(index);
+    unsigned count = (unsigned)threads.size();
+    for (unsigned i = 0; i < count; i++) {
+        unsigned index = backwards ? count - 1 - i : i;
+        if (threads[index].state == thread_state::ready) {
+            enter(index);
+            switch_to(threads[index].home);
             any = true;
         }
     }
     return any;
 }
 
-unsigned count_in(unsigned first, unsigned last, fiber_state state) {
+unsigned count_in(unsigned first, unsigned last, thread_state state) {
     unsigned count = 0;
     for (unsigned i = first; i < last; i++) {
-        count += fibers[i].state == state;
+        count += threads[i].state == state;
     }
     return count;
 }
 
 // Lets warps go on whose lanes are all at the same shuffle. Returns whether there was one.
-bool release_shuffles(unsigned threads) {
+bool release_shuffles() {
     bool any = false;
-    for (unsigned first = 0; first < threads; first += WARP_LANES) {
+    unsigned count = (unsigned)threads.size();
+    for (unsigned first = 0; first < count; first += WARP_LANES) {
         unsigned last = first + WARP_LANES;
-        unsigned waiting = count_in(first, last < threads ? last : threads, fiber_state::at_shuffle);
+        unsigned waiting = count_in(first, last < count ? last : count, thread_state::at_shuffle);
         if (waiting == 0) {
             continue;
         }
-        if (last > threads || waiting != WARP_LANES) {
+        if (last > count || waiting != WARP_LANES) {
             undefined("a shuffle that not all 32 lanes of the warp reach");
         }
         for (unsigned i = first; i < last; i++) {
-            if (fibers[i].distance != fibers[first].distance) {
+            if (threads[i].distance != threads[first].distance) {
                 undefined("lanes of a warp at different shuffles");
             }
-            unsigned partner = first + ((i - first) ^ (unsigned)fibers[i].distance);
-            fibers[i].received = fibers[partner].offered;
-            fibers[i].state = fiber_state::ready;
+            unsigned partner = first + ((i - first) ^ (unsigned)threads[i].distance);
+            threads[i].received = threads[partner].offered;
+            threads[i].state = thread_state::ready;
         }
         any = true;
     }
@@ -109,29 +175,31 @@ bool release_shuffles(unsigned threads) {
 }
 
 // True when the block has ended.
-bool release_barrier(unsigned threads) {
-    unsigned done = count_in(0, threads, fiber_state::done);
-    if (done == threads) {
+bool release_barrier() {
+    unsigned count = (unsigned)threads.size();
+    if (count_in(0, count, thread_state::done) == count) {
         return true;
     }
-    if (count_in(0, threads, fiber_state::at_barrier) != threads) {
+    if (count_in(0, count, thread_state::at_barrier) != count) {
         undefined("a barrier that not all threads reach");
     }
-    for (unsigned i = 0; i < threads; i++) {
-        fibers[i].state = fiber_state::ready;
+    for (gpu_thread &thread : threads) {
+        thread.state = thread_state::ready;
     }
     return false;
 }
 
-void run_block(unsigned threads) {
-    for (unsigned i = 0; i < threads; i++) {
-        start_fiber(fibers[i]);
+void run_block() {
+    for (gpu_thread &thread : threads) {
+        thread = gpu_thread{thread_state::fresh, nullptr, 0, 0, 0};
     }
-    bool backwards = false;
+    next_fresh = 0;
+    begin_fresh();
+    bool backwards = true;
     for (;;) {
-        if (run_ready(threads, backwards) || release_shuffles(threads)) {
+        if (run_ready(backwards) || release_shuffles()) {
             backwards = !backwards;
-        } else if (release_barrier(threads)) {
+        } else if (release_barrier()) {
             return;
         }
     }
@@ -141,23 +209,21 @@ void run_block(unsigned threads) {
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-void simt_launch(dim3 blocks, unsigned threads, const std::function<void()> &body) {
-    if (fibers.size() < threads) {
-        fibers.resize(threads);
-    }
+void simt_launch(dim3 blocks, unsigned threads_per_block, const std::function<void()> &body) {
+    threads.resize(threads_per_block);
     kernel_body = &body;
     gridDim = blocks;
-    blockDim = dim3(threads, 1, 1);
+    blockDim = dim3(threads_per_block, 1, 1);
     for (unsigned y = 0; y < blocks.y; y++) {
         for (unsigned x = 0; x < blocks.x; x++) {
             blockIdx = dim3(x, y, 0);
-            run_block(threads);
+            run_block();
         }
     }
 }
 
 void __syncthreads() {
-    wait_in(fiber_state::at_barrier);
+    wait_in(thread_state::at_barrier);
 }
 
 float __shfl_xor_sync(unsigned mask, float value, int distance) {
@@ -165,8 +231,8 @@ float __shfl_xor_sync(unsigned mask, float value, int distance) {
         undefined("a shuffle with a partial mask");
     }
     unsigned self = running;
-    fibers[self].offered = value;
-    fibers[self].distance = distance;
-    wait_in(fiber_state::at_shuffle);
-    return fibers[self].received;
+    threads[self].offered = value;
+    threads[self].distance = distance;
+    wait_in(thread_state::at_shuffle);
+    return threads[self].received;
 }
