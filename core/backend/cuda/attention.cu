@@ -71,7 +71,7 @@ __global__ static void attention_values_kernel(float *out, const float *p, const
         FOR_LANE(d, shape.head_dim) {
             float sum = 0.0f;
             for (int64_t j = 0; j < shape.tokens; j++) {
-                sum += p[row * shape.tokens + j] * qkv[qkv_at(shape, at, j, 2) + d];
+                sum = fmaf(p[row * shape.tokens + j], qkv[qkv_at(shape, at, j, 2) + d], sum);
             }
             out_row[d] = sum;
         }
@@ -89,7 +89,7 @@ __global__ static void attention_ds_kernel(float *ds, const float *dout, const f
         float sum = 0.0f;
         FOR_LANE(j, shape.tokens) {
             ds_row[j] = dot(dout_row, qkv + qkv_at(shape, at, j, 2), shape.head_dim);
-            sum += ds_row[j] * p_row[j];
+            sum = fmaf(ds_row[j], p_row[j], sum);
         }
         sum = warp_sum(sum);
         FOR_LANE(j, shape.tokens) {
@@ -112,8 +112,8 @@ __global__ static void attention_dqkv_kernel(float *dqkv, const float *ds, const
             for (int64_t j = 0; j < shape.tokens; j++) {
                 float as_query = ds[square + at.token * shape.tokens + j];
                 float as_key = ds[square + j * shape.tokens + at.token];
-                dq += as_query * qkv[qkv_at(shape, at, j, 1) + d];
-                dk += as_key * qkv[qkv_at(shape, at, j, 0) + d];
+                dq = fmaf(as_query, qkv[qkv_at(shape, at, j, 1) + d], dq);
+                dk = fmaf(as_key, qkv[qkv_at(shape, at, j, 0) + d], dk);
                 dv += p[square + j * shape.tokens + at.token] * dout[out_at(shape, at, j) + d];
             }
             dqkv[qkv_at(shape, at, at.token, 0) + d] = scale * dq;
