@@ -43,3 +43,10 @@ libhttp_a_SOURCES = \
 	daemon/sse/hub.c daemon/sse/hub.h \
 	daemon/sse/ring.c daemon/sse/ring.h
 libhttp_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS) $(MICROHTTPD_CFLAGS)
+
+# The program: everything above libdaemon.a, and main().
+bin_PROGRAMS += orthod
+orthod_SOURCES = daemon/main.c
+orthod_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
+orthod_LDADD = libhttp.a libdaemon.a libweb.a libbase.a \
+	$(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(CJSON_LIBS) -lm
