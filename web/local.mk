@@ -49,4 +49,7 @@ EXTRA_DIST += $(web_files) \
 	web/tsconfig.json \
 	web/vendor/uplot/SHA256SUMS \
 	web/vendor/uplot/VERSION \
-	web/vendor/uplot/uPlot.esm.d.ts
+	web/vendor/uplot/uPlot.esm.d.ts \
+	tests/web/server.mjs \
+	tests/web/tap.mjs \
+	tests/web/browser/stage.mjs

@@ -21,13 +21,14 @@ const wire = (value) => Number.isFinite(value) ? value : String(value);
 export class FakeServer {
     jobs = new Map();
     experiments = new Map();
-    summaries = new Map();
+    differences = [];
     logs = new Map();
     requests = [];
     events = [];
     streams = new Set();
     keptFrom = 0;
     port = 0;
+    #changed = [];
     #server = null;
     #root;
 
@@ -51,6 +52,26 @@ export class FakeServer {
         this.streams.clear();
         this.#server.closeAllConnections();
         await new Promise((resolve) => this.#server.close(resolve));
+    }
+
+    /** As new, but for who listens and the numbers of events. */
+    clear() {
+        [this.jobs, this.experiments, this.logs].forEach((map) => map.clear());
+        this.requests.length = 0;
+    }
+
+    /** Waits until so many streams are open. */
+    async streamCount(count) {
+        const timer = setTimeout(() => this.#changed.splice(0).forEach(({ reject }) =>
+            reject(new Error(`${this.streams.size} streams are open, not ${count}`))), 10000);
+        while (this.streams.size !== count) {
+            await new Promise((resolve, reject) => this.#changed.push({ resolve, reject }));
+        }
+        clearTimeout(timer);
+    }
+
+    #note() {
+        this.#changed.splice(0).forEach(({ resolve }) => resolve(undefined));
     }
 
     /** Adds a job; what is not given is made up. */
@@ -169,7 +190,11 @@ export class FakeServer {
             this.events.slice(after).forEach((event) => this.#write(response, event));
         }
         this.streams.add(response);
-        request.on("close", () => this.streams.delete(response));
+        this.#note();
+        request.on("close", () => {
+            this.streams.delete(response);
+            this.#note();
+        });
     }
 
     #problem(response, status, title, detail) {
@@ -185,7 +210,7 @@ export class FakeServer {
             [/^\/jobs\/(\d+)\/metrics$/, (id) => this.jobs.has(id) && this.#metrics(id, query)],
             [/^\/experiments$/, () => ({ experiments: [...this.experiments.values()].map((row) => this.#experiment(row)), next: null })],
             [/^\/experiments\/(\d+)$/, (id) => this.experiments.has(id) && this.#experiment(this.experiments.get(id))],
-            [/^\/experiments\/(\d+)\/summary$/, (id) => this.summaries.get(id)?.(query.get("series"))],
+            [/^\/experiments\/(\d+)\/summary$/, (id) => this.experiments.has(id) && this.#summary(id, query.get("series"))],
             [/^\/devices$/, () => ({ devices: [{ id: "cpu", kind: "cpu", model: "Test CPU", slots: 2, slots_free: 1 }] })],
         ];
         const cancel = /^\/jobs\/(\d+)\/cancel$/.exec(path);
@@ -213,15 +238,27 @@ export class FakeServer {
     }
 
     #log(job, response) {
-        const text = this.logs.get(job);
-        if (text === undefined) {
-            this.#problem(response, 404, "not-found", "no log yet");
-            return;
-        }
+        const text = this.logs.get(job) ?? "";
         response.setHeader("Content-Type", "text/plain; charset=utf-8");
-        response.statusCode = 206;
-        response.setHeader("Content-Range", `bytes 0-${text.length - 1}/${text.length}`);
+        if (text !== "") {
+            response.statusCode = 206;
+            response.setHeader("Content-Range", `bytes 0-${text.length - 1}/${text.length}`);
+        }
         response.end(text);
+    }
+
+    /** One arm per connection, and made-up differences where a test gives some. */
+    #summary(id, series) {
+        const jobs = this.experiments.get(id).jobs.map((job) => this.jobs.get(job));
+        const arms = [...new Set(jobs.map((job) => job.connection))].map((connection) => {
+            const mine = jobs.filter((job) => job.connection === connection && job.points.has(series));
+            const values = mine.map((job) => job.points.get(series).at(-1)[1]);
+            const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+            const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+            return { variant: { "residual.connection": connection }, jobs: mine.map((job) => job.id), values, mean, std, count: values.length,
+                seeds: mine.map((job) => job.variant["train.seed"]) };
+        });
+        return { id, series, state: "running", arms, differences: this.differences };
     }
 
     #list(query) {

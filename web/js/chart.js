@@ -128,7 +128,7 @@ export class Chart {
         const { title, onLog, onRemove, tools = [] } = this.options;
         const at = h("span", { class: "chart-at" });
         const logButton = h("button", { type: "button", class: "toggle", "aria-pressed": String(this.log),
-            "aria-label": `Logarithmic axis: ${title}`, title: "Logarithmic axis", onclick: () => {
+            "aria-label": `log axis: ${title}`, title: "Logarithmic axis", onclick: () => {
                 this.log = !this.log;
                 logButton.setAttribute("aria-pressed", String(this.log));
                 onLog(this.log);

@@ -285,7 +285,7 @@ export class ComparePage {
     /** @param {Arm[]} arms */
     #isMean(arms) {
         const several = arms.some((arm) => arm.jobs.length > 1);
-        return several && (this.#state.view ?? "mean") === "mean";
+        return several && (this.#state.view ?? (this.#state.experiment === null ? "runs" : "mean")) === "mean";
     }
 
     #drawCharts() {
