@@ -31,6 +31,22 @@ web_files = \
 	web/vendor/uplot/uPlot.esm.js \
 	web/vendor/uplot/uPlot.min.css
 
+# Among the SYSTEM_TESTS of tests/local.mk.
+web_tests = \
+	tests/web/unit/files.mjs \
+	tests/web/unit/format.mjs \
+	tests/web/unit/palette.mjs \
+	tests/web/unit/points.mjs \
+	tests/web/unit/route.mjs \
+	tests/web/unit/run.mjs \
+	tests/web/unit/series.mjs \
+	tests/web/unit/stats.mjs \
+	tests/web/unit/store.mjs \
+	tests/web/browser/compare.mjs \
+	tests/web/browser/job.mjs \
+	tests/web/browser/list.mjs \
+	tests/web/browser/robust.mjs
+
 noinst_LIBRARIES += libweb.a
 libweb_a_SOURCES = web/embedded.h
 nodist_libweb_a_SOURCES = web/embedded.c

@@ -188,6 +188,7 @@ export class ComparePage {
         this.#names.add(id);
     }
 
+    // With its star a name is a pattern, which a job may well have no series for.
     #patterns() {
         return [...new Set([...this.#state.series, this.#state.summary])].map((name) => `${name}*`);
     }
