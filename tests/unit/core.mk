@@ -92,7 +92,8 @@ tests_unit_core_spec_test_SOURCES = tests/unit/core/spec_test.c
 tests_unit_core_spec_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_spec_test_LDADD = $(CORE_TEST_LIBS)
 
-# kernels
+# kernels; their threads wait asleep, because several tests share the cores
+AM_TESTS_ENVIRONMENT += OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY;
 kernels_sources = tests/unit/core/kernels.c tests/unit/core/kernels.h
 
 core_tests += tests/unit/core/backend_test
@@ -104,4 +105,9 @@ core_tests += tests/unit/core/kernels_test
 tests_unit_core_kernels_test_SOURCES = tests/unit/core/kernels_test.c $(kernels_sources)
 tests_unit_core_kernels_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_kernels_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/ref_test
+tests_unit_core_ref_test_SOURCES = tests/unit/core/ref_test.c $(kernels_sources)
+tests_unit_core_ref_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_ref_test_LDADD = $(CORE_TEST_LIBS)
 endif
