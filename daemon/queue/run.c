@@ -111,11 +111,15 @@ static void ingested(void *ctx, od_status status, const od_error *error) {
     od_tail_accept(run->tail);
 }
 
+static od_status ingest_work(sqlite3 *db, void *ctx, od_error *error) {
+    return od_ingest_work(db, &((job_run *)ctx)->ingest, error);
+}
+
 static void on_lines(void *ctx, const char *bytes, size_t size, int64_t offset) {
     job_run *run = ctx;
     run->ingest = (od_ingest){.job = run->job, .bytes = bytes, .size = size, .offset = offset};
     run->writing = true;
-    od_store_write(run->queue->config.store, od_ingest_work, ingested, &run->ingest);
+    od_store_write(run->queue->config.store, ingest_work, ingested, run);
 }
 
 // --- the end -------------------------------------------------------------------------------

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config.h"
+
+#include "tests/unit/daemon/world.h"
+#include "tests/unit/scratch.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ARGUMENTS_MAX = 16 };
+
+static od_config config;
+static od_error error;
+
+// Reads "orthod --worker FAKE" and the further arguments, up to a NULL.
+static od_status read_arguments(const char *const *more) {
+    char *argv[ARGUMENTS_MAX] = {"orthod", "--worker", (char *)world_fake_worker()};
+    int argc = 3;
+    for (; *more != NULL; more++) {
+        argv[argc++] = (char *)*more;
+    }
+    error = (od_error){0};
+    return od_config_read(argc, argv, &config, &error);
+}
+#define READ(...) read_arguments((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static int scratch_with_home(void **state) {
+    if (scratch_setup(state) != 0) {
+        return -1;
+    }
+    unsetenv("STATE_DIRECTORY");
+    unsetenv("XDG_STATE_HOME");
+    return setenv("HOME", *state, 1);
+}
+
+static void defaults_need_nothing(void **state) {
+    char expected[SCRATCH_PATH_BYTES];
+    assert_int_equal(READ(), OD_OK);
+    assert_int_equal(config.listen_count, 1);
+    assert_string_equal(config.listen[0].text, "127.0.0.1:8420");
+    assert_string_equal(config.state_dir, scratch_path(expected, *state, ".local/state/orthod"));
+    assert_true(config.cpu_slots >= 1);
+    assert_true(config.default_threads >= 1 && config.default_threads <= config.cpu_slots);
+}
+
+static void the_state_directory_has_an_order_of_places(void **state) {
+    (void)state;
+    setenv("XDG_STATE_HOME", "/xdg", 1);
+    assert_int_equal(READ(), OD_OK);
+    assert_string_equal(config.state_dir, "/xdg/orthod");
+    setenv("STATE_DIRECTORY", "/systemd:/second", 1);
+    assert_int_equal(READ(), OD_OK);
+    assert_string_equal(config.state_dir, "/systemd");
+    assert_int_equal(READ("--state-dir=/given"), OD_OK);
+    assert_string_equal(config.state_dir, "/given");
+    assert_int_equal(READ("--state-dir", "below"), OD_OK);
+    assert_int_equal(config.state_dir[0], '/');
+    assert_non_null(strstr(config.state_dir, "/below"));
+}
+
+static void addresses_are_parsed(void **state) {
+    (void)state;
+    assert_int_equal(READ("--listen", "127.0.0.2:1", "--listen=[::1]:65535", "--listen",
+                          "unix:/tmp/x.sock", "--listen", "localhost:0"),
+                     OD_OK);
+    assert_int_equal(config.listen_count, 4);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&config.listen[0].address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&config.listen[1].address;
+    const struct sockaddr_un *local = (const struct sockaddr_un *)&config.listen[2].address;
+    assert_int_equal(v4->sin_family, AF_INET);
+    assert_int_equal(ntohs(v4->sin_port), 1);
+    assert_int_equal(ntohl(v4->sin_addr.s_addr), 0x7f000002);
+    assert_int_equal(v6->sin6_family, AF_INET6);
+    assert_int_equal(ntohs(v6->sin6_port), 65535);
+    assert_int_equal(local->sun_family, AF_UNIX);
+    assert_string_equal(local->sun_path, "/tmp/x.sock");
+}
+
+static void assert_refused(od_status status, const char *text) {
+    assert_int_equal(status, OD_E_INVALID);
+    if (strstr(error.text, text) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", text, error.text);
+    }
+}
+
+static void addresses_that_others_reach_are_refused(void **state) {
+    (void)state;
+    assert_refused(READ("--listen", "0.0.0.0:8420"), "only loopback");
+    assert_refused(READ("--listen", "192.168.1.1:8420"), "only loopback");
+    assert_refused(READ("--listen", "[::]:8420"), "only loopback");
+}
+
+static void wrong_usage_is_named(void **state) {
+    static const char *const listens[] = {"8420",
+                                          "127.0.0.1",
+                                          "127.0.0.1:",
+                                          "127.0.0.1:x",
+                                          "127.0.0.1:99999",
+                                          "127.0.0.1:8420x",
+                                          "host:80",
+                                          "unix:",
+                                          ":80",
+                                          "127.0.0.1:-1",
+                                          ""};
+    static const char *const slots[] = {"0", "-1", "two", "", "2.5", "99999999999999999999"};
+    (void)state;
+    for (size_t i = 0; i < sizeof listens / sizeof listens[0]; i++) {
+        assert_refused(READ("--listen", listens[i]), "--listen");
+    }
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        assert_refused(READ("--cpu-slots", slots[i]), "--cpu-slots");
+    }
+    assert_refused(READ("--colour", "red"), "--colour: there is no such option");
+    assert_refused(READ("serve"), "serve: unexpected");
+    assert_refused(READ("--listen"), "--listen: needs a value");
+    assert_refused(READ("--log-level", "loud"), "--log-level loud");
+    assert_refused(READ("--state-dir", ""), "--state-dir");
+}
+
+static void help_and_version_win(void **state) {
+    (void)state;
+    assert_int_equal(READ("--nonsense", "--help"), OD_OK);
+    assert_int_equal(config.action, OD_CONFIG_HELP);
+    assert_int_equal(READ("--version"), OD_OK);
+    assert_int_equal(config.action, OD_CONFIG_VERSION);
+}
+
+static void the_file_is_read_and_the_command_line_wins(void **state) {
+    static const char text[] = "# a comment\n\n  listen = 127.0.0.1:1\nlisten=unix:/a b\r\n"
+                               "cpu-slots = 7\nlog-level = debug";
+    char path[SCRATCH_PATH_BYTES];
+    scratch_write(*state, "conf", text, strlen(text));
+    scratch_path(path, *state, "conf");
+    assert_int_equal(READ("--config", path), OD_OK);
+    assert_int_equal(config.listen_count, 2);
+    assert_string_equal(config.listen[1].text, "unix:/a b");
+    assert_int_equal(config.cpu_slots, 7);
+    assert_int_equal(config.default_threads, 3);
+    assert_int_equal(config.log_level, OD_LOG_DEBUG);
+    assert_int_equal(READ("--cpu-slots", "1", "--listen", "127.0.0.1:2", "--config", path), OD_OK);
+    assert_int_equal(config.cpu_slots, 1);
+    assert_int_equal(config.default_threads, 1);
+    assert_int_equal(config.listen_count, 1);
+    assert_string_equal(config.listen[0].text, "127.0.0.1:2");
+}
+
+static void faults_of_the_file_have_a_line(void **state) {
+    static const struct {
+        const char *text, *fault;
+    } files[] = {
+        {"\nlisten", "line 2: is not NAME = VALUE"},
+        {"colour = red\n", "line 1: there is no option colour"},
+        {"config = other\n", "line 1: there is no option config"},
+        {"cpu-slots = 1\ncpu-slots = no\n", "line 2: --cpu-slots no"},
+    };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(path, *state, "conf");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        scratch_write(*state, "conf", files[i].text, strlen(files[i].text));
+        assert_refused(READ("--config", path), files[i].fault);
+    }
+    assert_int_equal(READ("--config", "/nonexistent/conf"), OD_E_NOT_FOUND);
+}
+
+static void a_worker_that_is_no_program_is_refused(void **state) {
+    (void)state;
+    assert_int_equal(READ("--worker", "/nonexistent/worker"), OD_E_NOT_FOUND);
+    assert_int_equal(READ("--worker", "/etc"), OD_E_IO);
+    assert_non_null(strstr(error.text, "is not a program"));
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_with_home, scratch_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(defaults_need_nothing),
+        TEST(the_state_directory_has_an_order_of_places),
+        TEST(addresses_are_parsed),
+        TEST(addresses_that_others_reach_are_refused),
+        TEST(wrong_usage_is_named),
+        TEST(help_and_version_win),
+        TEST(the_file_is_read_and_the_command_line_wins),
+        TEST(faults_of_the_file_have_a_line),
+        TEST(a_worker_that_is_no_program_is_refused),
+    };
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
