@@ -248,6 +248,10 @@ static void removal_stored(void *ctx, od_status status, const od_error *error) {
 static void remove_done(uv_work_t *request, int cancelled) {
     file_removal *removal = request->data;
     (void)cancelled;
+    if (removal->queue->closing) { // and the store may be closed: the next start does it again
+        removal_stored(removal, OD_OK, NULL);
+        return;
+    }
     if (removal->status == OD_OK) {
         od_store_write(removal->queue->config.store, removed_work, removal_stored, removal);
         return;

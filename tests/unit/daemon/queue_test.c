@@ -325,6 +325,16 @@ static od_status wait_for(world *w, outcome *o) {
     return o->status;
 }
 
+static void wait_for_removals(world *w) {
+    alarm(60);
+    for (bool left = true; left;) {
+        char *count = world_query(w, "SELECT count(*) FROM removals");
+        left = strcmp(count, "0") != 0;
+        free(count);
+    }
+    alarm(0);
+}
+
 static void an_ended_job_is_deleted_with_its_files(void **state) {
     world *w = *state;
     outcome early = {0};
@@ -338,8 +348,7 @@ static void an_ended_job_is_deleted_with_its_files(void **state) {
     world_wait(w, id, OD_JOB_CANCELLED, 1);
     od_queue_delete(w->queue, id, on_done, &late);
     assert_int_equal(wait_for(w, &late), OD_OK);
-    world_stop(w); // waits for the removal
-    world_start(w, NULL);
+    wait_for_removals(w);
     assert_int_equal(od_rundir_path(path, w->folder, id, "", NULL), OD_OK);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_query(w,
@@ -416,6 +425,22 @@ static void a_key_makes_a_request_happen_once(void **state) {
     assert_int_equal(second.result.id, first.result.id);
     assert_int_equal(submit(w, SPEC, &other_body).status, OD_E_EXISTS);
     assert_query(w, "SELECT count(*) FROM jobs", "2");
+}
+
+static void a_deletion_that_was_cut_off_is_finished_by_the_next_start(void **state) {
+    world *w = *state;
+    outcome deleted = {0};
+    char path[PATH_MAX];
+    world_start(w, NULL);
+    int64_t id = world_submit(w, "succeed", "");
+    world_wait(w, id, OD_JOB_SUCCEEDED, 1);
+    od_queue_delete(w->queue, id, on_done, &deleted);
+    world_stop(w); // the row goes, the files may stay
+    assert_int_equal(deleted.status, OD_OK);
+    world_start(w, NULL);
+    wait_for_removals(w);
+    assert_int_equal(od_rundir_path(path, w->folder, id, "", NULL), OD_OK);
+    assert_int_not_equal(access(path, F_OK), 0);
 }
 
 // --- restarts ------------------------------------------------------------------------------
@@ -568,6 +593,7 @@ int main(void) {
         TEST(a_cancelled_job_is_tried_again),
         TEST(a_worker_stopped_by_others_goes_on),
         TEST(an_ended_job_is_deleted_with_its_files),
+        TEST(a_deletion_that_was_cut_off_is_finished_by_the_next_start),
         TEST(a_job_is_edited),
         TEST(an_experiment_is_made_with_all_its_jobs_or_not_at_all),
         TEST(a_key_makes_a_request_happen_once),
