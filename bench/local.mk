@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # programs that print figures; built and run on demand: make bench/kernels_bench
-EXTRA_PROGRAMS = bench/kernels_bench
+EXTRA_PROGRAMS = bench/kernels_bench bench/train_bench
+CLEANFILES += $(EXTRA_PROGRAMS)
+
 bench_kernels_bench_SOURCES = bench/kernels_bench.c
 bench_kernels_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 bench_kernels_bench_LDADD = $(CORE_LIBS)
-CLEANFILES += $(EXTRA_PROGRAMS)
+
+bench_train_bench_SOURCES = bench/train_bench.c
+bench_train_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS)
+bench_train_bench_LDADD = $(CORE_LIBS)

@@ -112,6 +112,41 @@ static void gradients_are_slopes_of_the_loss(void **state) {
     }
 }
 
+static double length_of(const float *values, int64_t count) {
+    return sqrt(dot(values, values, count));
+}
+
+// ||left - right|| / ||left||
+static double distance(const float *left, const float *right, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double d = (double)left[i] - (double)right[i];
+        sum += d * d;
+    }
+    return sqrt(sum) / length_of(left, count);
+}
+
+static void cpu_has_the_gradients_of_ref(void **state) {
+    (void)state;
+    const od_connection connections[] = {OD_CONNECT_LINEAR, OD_CONNECT_ORTHOGONAL};
+    for (size_t c = 0; c < 2; c++) {
+        od_spec spec = tiny_spec();
+        spec.residual.connection = connections[c];
+        tiny_rig ref = tiny_rig_new(&spec, true, "ref"), cpu = tiny_rig_new(&spec, true, "cpu");
+        assert_true(fabs(tiny_rig_loss(&ref, true) - tiny_rig_loss(&cpu, true)) < 1e-6);
+        for (int i = 0; i < ref.model->tensor_count; i++) {
+            const od_model_tensor *tensor = &ref.model->tensors[i];
+            if (tensor->value >= 0 &&
+                distance(ref.gradients + tensor->offset, cpu.gradients + tensor->offset,
+                         tensor->count) > 2e-5) {
+                fail_msg("the gradient of %s differs", tensor->name);
+            }
+        }
+        tiny_rig_free(&ref);
+        tiny_rig_free(&cpu);
+    }
+}
+
 static void gradients_add_up(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -185,6 +220,7 @@ static void plan_is_what_is_allocated(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_slopes_of_the_loss),
+        cmocka_unit_test(cpu_has_the_gradients_of_ref),
         cmocka_unit_test(gradients_add_up),
         cmocka_unit_test(batch_may_be_smaller),
         cmocka_unit_test(plan_is_what_is_allocated),

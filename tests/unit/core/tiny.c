@@ -67,7 +67,7 @@ od_trainer *tiny_trainer(const od_spec *spec, const char *backend) {
     }
     od_error error = {0};
     od_trainer *trainer = NULL;
-    const od_device_options options = {.threads = 1};
+    const od_device_options options = {.threads = spec->threads};
     od_status status = od_trainer_new(spec, od_backend_find(backend), &options, train, eval,
                                       &trainer, &error);
     if (status != OD_OK) {

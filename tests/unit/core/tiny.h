@@ -22,8 +22,8 @@ od_spec tiny_spec(void);
 // In each 4 x 4 patch one quarter is bright, which is the label, on noise. od_dataset_free it.
 od_dataset *tiny_dataset(int64_t count, uint64_t seed);
 
-// A trainer of spec on that data with the named backend, on one thread. The data sets are made
-// once and live as long as the program.
+// A trainer of spec on that data with the named backend, on spec->threads threads. The data sets
+// are made once and live as long as the program.
 od_trainer *tiny_trainer(const od_spec *spec, const char *backend);
 
 // Steps steps, or fails the test; returns the last step's result.

@@ -77,9 +77,15 @@ static void steps_on_ref_allocate_nothing(void **state) {
     check("ref");
 }
 
+static void steps_on_cpu_allocate_nothing(void **state) {
+    (void)state;
+    check("cpu");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_on_ref_allocate_nothing),
+        cmocka_unit_test(steps_on_cpu_allocate_nothing),
     };
     return cmocka_run_group_tests_name("trainer_alloc", tests, NULL, NULL);
 }

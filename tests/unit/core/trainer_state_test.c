@@ -91,6 +91,12 @@ static void resumed_groups_end_with_the_same_bits(void **state) {
     check_resume(&spec, "ref", 9);
 }
 
+static void resumed_runs_on_cpu_end_with_the_same_bits(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    check_resume(&spec, "cpu", 8);
+}
+
 static void names_are_the_parameters(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -221,6 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumed_runs_end_with_the_same_bits),
         cmocka_unit_test(resumed_groups_end_with_the_same_bits),
+        cmocka_unit_test(resumed_runs_on_cpu_end_with_the_same_bits),
         cmocka_unit_test(names_are_the_parameters),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(models_that_do_not_fit_change_nothing),

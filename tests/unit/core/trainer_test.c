@@ -158,6 +158,40 @@ static void same_seed_same_bits(void **state) {
     od_trainer_tensors_fini(&c);
 }
 
+static void same_seed_same_bits_on_cpu(void **state) {
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        od_spec spec = tiny_spec();
+        spec.threads = threads;
+        od_tensor_list a = train(&spec, "cpu", 7), b = train(&spec, "cpu", 7);
+        assert_true(same_bits(&a, &b));
+        od_trainer_tensors_fini(&a);
+        od_trainer_tensors_fini(&b);
+    }
+}
+
+static void cpu_trains_like_ref(void **state) {
+    (void)state;
+    const od_connection connections[] = {OD_CONNECT_LINEAR, OD_CONNECT_NEGATIVE,
+                                         OD_CONNECT_ORTHOGONAL};
+    for (size_t i = 0; i < 3; i++) {
+        od_spec spec = tiny_spec();
+        spec.residual.connection = connections[i];
+        od_trainer *ref = tiny_trainer(&spec, "ref"), *cpu = tiny_trainer(&spec, "cpu");
+        for (int step = 0; step < 15; step++) {
+            const double loss = tiny_steps(ref, 1).loss;
+            assert_true(fabs(tiny_steps(cpu, 1).loss - loss) < 1e-4 * loss);
+        }
+        od_eval_result a, b;
+        assert_int_equal(od_trainer_evaluate(ref, &a, NULL), OD_OK);
+        assert_int_equal(od_trainer_evaluate(cpu, &b, NULL), OD_OK);
+        assert_true(fabs(a.loss - b.loss) < 1e-4);
+        assert_true(a.acc1 == b.acc1);
+        od_trainer_free(ref);
+        od_trainer_free(cpu);
+    }
+}
+
 static void connections_differ(void **state) {
     (void)state;
     od_spec orthogonal = tiny_spec(), linear = tiny_spec(), none = tiny_spec(), one = tiny_spec();
@@ -392,6 +426,8 @@ int main(void) {
         cmocka_unit_test(max_steps_ends_the_run),
         cmocka_unit_test(schedule_gives_the_rate),
         cmocka_unit_test(same_seed_same_bits),
+        cmocka_unit_test(same_seed_same_bits_on_cpu),
+        cmocka_unit_test(cpu_trains_like_ref),
         cmocka_unit_test(connections_differ),
         cmocka_unit_test(accumulation_is_one_batch),
         cmocka_unit_test(short_last_group_counts_in_full),
