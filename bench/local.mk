@@ -11,3 +11,4 @@ bench_kernels_bench_LDADD = $(CORE_LIBS)
 bench_train_bench_SOURCES = bench/train_bench.c
 bench_train_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS)
 bench_train_bench_LDADD = $(CORE_LIBS)
+EXTRA_DIST += bench/compare.py bench/pytorch_step.py

@@ -18,7 +18,7 @@ EXTRA_DIST += \
 	tests/parity/training.py \
 	tests/parity/vit.py
 
-SYSTEM_TESTS += tests/parity/verify_goldens.py
+SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
