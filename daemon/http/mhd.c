@@ -55,7 +55,11 @@ static void on_timer(uv_timer_t *timer);
 static void run(od_listener *listener) {
     MHD_UNSIGNED_LONG_LONG wait_ms = 0;
     for (int i = 0; i < RUNS_AT_ONCE; i++) {
+        listener->resumed = false;
         MHD_run(listener->daemon);
+        if (listener->resumed) {
+            continue;
+        }
         if (MHD_get_timeout(listener->daemon, &wait_ms) != MHD_YES) {
             uv_timer_stop(&listener->timer);
             return;
@@ -65,6 +69,12 @@ static void run(od_listener *listener) {
         }
     }
     uv_timer_start(&listener->timer, on_timer, wait_ms, 0);
+}
+
+void od_mhd_resume(od_listener *listener, struct MHD_Connection *connection) {
+    MHD_resume_connection(connection);
+    listener->resumed = true;
+    uv_timer_start(&listener->timer, on_timer, 0, 0);
 }
 
 static void on_timer(uv_timer_t *timer) {

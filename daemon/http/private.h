@@ -13,10 +13,13 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+typedef struct od_listener od_listener;
+
 struct od_stream {
     od_stream_read *read;
     od_stream_close *close;
     void *context;
+    od_listener *listener;
     struct MHD_Connection *connection; // NULL until the response is queued
     bool waiting;                      // suspended until od_stream_wake
     bool ending;                       // the server stops: nothing more is read
@@ -38,8 +41,6 @@ typedef enum od_request_phase {
     OD_REQUEST_HANDLED,
     OD_REQUEST_ANSWERED,
 } od_request_phase;
-
-typedef struct od_listener od_listener;
 
 // Freed when MHD has given it up and no handler holds it.
 struct od_request {
@@ -65,6 +66,7 @@ struct od_listener {
     uv_poll_t poll;
     uv_timer_t timer;
     int open_handles;
+    bool resumed; // a connection was, so that MHD has work that no descriptor tells of
     od_guard guard;
     char *unix_path; // removed when the listener stops; NULL for TCP
     char name[OD_MHD_ADDRESS_BYTES];
@@ -81,6 +83,9 @@ struct od_mhd {
     LIST_HEAD(, od_stream) streams;
 };
 
+// Has a suspended connection of the listener served again.
+void od_mhd_resume(od_listener *listener, struct MHD_Connection *connection);
+
 // MHD's callbacks for requests; cls is the od_listener.
 void *od_request_on_target(void *cls, const char *target, struct MHD_Connection *connection);
 enum MHD_Result od_request_on_access(void *cls, struct MHD_Connection *connection, const char *url,
@@ -92,7 +97,8 @@ void od_request_on_completed(void *cls, struct MHD_Connection *connection, void 
 void od_request_abandon(od_request *request);
 
 // Ties a stream's response to the connection that it is queued on, before MHD_queue_response.
-void od_response_attach(od_response *response, od_mhd *mhd, struct MHD_Connection *connection);
+void od_response_attach(od_response *response, od_listener *listener,
+                        struct MHD_Connection *connection);
 // Ends the stream: it is woken and reads its end.
 void od_response_end_stream(od_stream *stream);
 

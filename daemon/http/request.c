@@ -277,7 +277,7 @@ static enum MHD_Result send_answer(od_request *request) {
         return MHD_NO;
     }
     od_log(OD_LOG_DEBUG, "request", "status=%u target=%.512s", response->status, request->target);
-    od_response_attach(response, request->mhd, request->connection);
+    od_response_attach(response, request->listener, request->connection);
     enum MHD_Result result =
         MHD_queue_response(request->connection, response->status, response->mhd);
     od_response_free(response);
@@ -329,7 +329,7 @@ enum MHD_Result od_request_on_access(void *cls, struct MHD_Connection *connectio
 static void resume(od_request *request) {
     request->suspended = false;
     LIST_REMOVE(request, link);
-    MHD_resume_connection(request->connection);
+    od_mhd_resume(request->listener, request->connection);
 }
 
 void od_request_answer(od_request *request, od_response *response) {

@@ -147,8 +147,11 @@ od_response *od_response_stream(const char *content_type, od_stream_read *read,
     return response;
 }
 
-void od_response_attach(od_response *response, od_mhd *mhd, struct MHD_Connection *connection) {
+void od_response_attach(od_response *response, od_listener *listener,
+                        struct MHD_Connection *connection) {
     if (response->stream != NULL) {
+        od_mhd *mhd = listener->mhd;
+        response->stream->listener = listener;
         response->stream->connection = connection;
         response->stream->ending = mhd->closing;
         LIST_INSERT_HEAD(&mhd->streams, response->stream, link);
@@ -158,7 +161,7 @@ void od_response_attach(od_response *response, od_mhd *mhd, struct MHD_Connectio
 void od_stream_wake(od_stream *stream) {
     if (stream->waiting) {
         stream->waiting = false;
-        MHD_resume_connection(stream->connection);
+        od_mhd_resume(stream->listener, stream->connection);
     }
 }
 
