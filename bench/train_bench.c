@@ -40,8 +40,10 @@ static int read_settings(int argc, char **argv, settings *out) {
             const char *name;
             int *number;
             const char **text;
-        } rows[] = {{"--threads", &out->threads, NULL}, {"--batch", &out->batch, NULL},
-                    {"--steps", &out->steps, NULL},     {"--blas", NULL, &out->blas},
+        } rows[] = {{"--threads", &out->threads, NULL},
+                    {"--batch", &out->batch, NULL},
+                    {"--steps", &out->steps, NULL},
+                    {"--blas", NULL, &out->blas},
                     {"--preset", NULL, &out->preset}};
         size_t row = 0;
         while (row < sizeof rows / sizeof *rows && strcmp(argv[i], rows[row].name) != 0) {
@@ -73,13 +75,18 @@ static int read_preset(const char *name, od_model_spec *model) {
 
 static od_spec make_spec(const settings *s, od_connection connection) {
     od_spec spec = {
-        .model = {.arch = "vit", .patch_size = 7, .image_size = SIDE, .channels = 1,
-                  .classes = CLASSES},
+        .model =
+            {.arch = "vit", .patch_size = 7, .image_size = SIDE, .channels = 1, .classes = CLASSES},
         .residual = {.connection = connection, .eps = 1e-6F},
         .data = {.shuffle = true},
-        .train = {.epochs = 1, .batch_size = s->batch, .grad_accumulate_steps = 1,
-                  .optimizer = {.type = OD_OPTIMIZER_ADAM, .lr = 1e-3, .weight_decay = 1e-4,
-                                .beta1 = 0.9, .beta2 = 0.999},
+        .train = {.epochs = 1,
+                  .batch_size = s->batch,
+                  .grad_accumulate_steps = 1,
+                  .optimizer = {.type = OD_OPTIMIZER_ADAM,
+                                .lr = 1e-3,
+                                .weight_decay = 1e-4,
+                                .beta1 = 0.9,
+                                .beta2 = 0.999},
                   .schedule = {.type = OD_SCHEDULE_CONST, .min_lr = -1}},
         .threads = s->threads,
     };
@@ -92,8 +99,13 @@ static od_dataset *random_images(int64_t count) {
     if (data == NULL) {
         return NULL;
     }
-    *data = (od_dataset){.count = count, .height = SIDE, .width = SIDE, .channels = 1,
-                         .classes = CLASSES, .mean = {0.286F}, .std = {0.353F},
+    *data = (od_dataset){.count = count,
+                         .height = SIDE,
+                         .width = SIDE,
+                         .channels = 1,
+                         .classes = CLASSES,
+                         .mean = {0.286F},
+                         .std = {0.353F},
                          .pixels = malloc((size_t)(count * SIDE * SIDE)),
                          .labels = malloc((size_t)count * sizeof *data->labels)};
     if (data->pixels == NULL || data->labels == NULL) {
@@ -179,7 +191,8 @@ int main(int argc, char **argv) {
     settings s = {.threads = 1, .batch = 128, .steps = 40, .preset = "N"};
     od_spec spec = {0};
     if (read_settings(argc, argv, &s) != 0 || read_preset(s.preset, &spec.model) != 0) {
-        fail("usage: train_bench [--threads N] [--batch N] [--steps N] [--blas NAME] [--preset N|Ti|S]");
+        fail("usage: train_bench [--threads N] [--batch N] [--steps N] [--blas NAME] [--preset "
+             "N|Ti|S]");
         return 2;
     }
     arm arms[] = {{.name = "linear", .connection = OD_CONNECT_LINEAR},

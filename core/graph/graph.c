@@ -158,12 +158,11 @@ int od_graph_add(od_graph *graph, const od_node_spec *spec) {
         return -1;
     }
     const od_op *op = od_op_of(spec->op);
-    od_node node = {.op = spec->op, .attributes = spec->attributes, .block = graph->block,
-                    .connection = -1};
+    od_node node = {
+        .op = spec->op, .attributes = spec->attributes, .block = graph->block, .connection = -1};
     take_inputs(graph, &node, spec);
     if (op->shape == NULL) {
-        od_graph_fault(graph, "%s: a node of kind %s is made by fusion only", spec->name,
-                       op->name);
+        od_graph_fault(graph, "%s: a node of kind %s is made by fusion only", spec->name, op->name);
     }
     if (failed(graph) || op->shape(graph, &node, spec->name) != OD_OK) {
         return -1;
@@ -172,8 +171,8 @@ int od_graph_add(od_graph *graph, const od_node_spec *spec) {
         snprintf(node.tag, sizeof node.tag, "%s", spec->tag);
         node.connection = graph->connection_count++;
     }
-    graph->nodes = grown(graph, graph->nodes, graph->node_count, &graph->node_capacity,
-                         sizeof *graph->nodes);
+    graph->nodes =
+        grown(graph, graph->nodes, graph->node_count, &graph->node_capacity, sizeof *graph->nodes);
     if (failed(graph)) {
         return -1;
     }
@@ -221,8 +220,10 @@ static void share_gradients(od_graph *graph, bool *seen) {
         }
         const od_op *op = od_op_of(node->op);
         if ((node->accumulate & ~op->can_accumulate) != 0) {
-            od_graph_fault(graph, "%s cannot add to the gradient of its input, which other nodes "
-                           "read too", graph->values[node->outputs[0]].name);
+            od_graph_fault(graph,
+                           "%s cannot add to the gradient of its input, which other nodes "
+                           "read too",
+                           graph->values[node->outputs[0]].name);
         }
     }
 }

@@ -107,7 +107,7 @@ typedef struct od_graph {
     od_node *nodes;
     int node_count, node_capacity;
     int connection_count;
-    int block;      // given to the nodes that are added
+    int block; // given to the nodes that are added
     bool finished;
     od_error fault; // .status is OD_OK while there is none
 } od_graph;

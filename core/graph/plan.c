@@ -22,7 +22,7 @@ typedef struct planner {
     int *owner; // of a block: itself, or the block whose memory it shares
     int *order; // blocks to place, largest first
     int block_count;
-    int end;    // the last step
+    int end; // the last step
 } planner;
 
 static void touch(planner *p, int index, int step) {

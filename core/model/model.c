@@ -41,8 +41,7 @@ static void lay_out(od_model *model) {
             continue;
         }
         tensor->offset = model->flat_count;
-        model->flat_count +=
-            (tensor->count + FLAT_ALIGNMENT - 1) / FLAT_ALIGNMENT * FLAT_ALIGNMENT;
+        model->flat_count += (tensor->count + FLAT_ALIGNMENT - 1) / FLAT_ALIGNMENT * FLAT_ALIGNMENT;
     }
 }
 

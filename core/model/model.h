@@ -34,9 +34,9 @@ typedef struct od_model {
     od_graph *graph;
     od_model_tensor *tensors; // in the order of the state_dict
     int tensor_count;
-    int64_t flat_count;      // floats of a flat buffer: tensors start at multiples of 64 bytes
-    int images, labels;      // inputs [batch, height, width, channels], [batch] int32
-    int logits, loss, rank;  // kept: [batch, classes], [batch], [batch] int32
+    int64_t flat_count;     // floats of a flat buffer: tensors start at multiples of 64 bytes
+    int images, labels;     // inputs [batch, height, width, channels], [batch] int32
+    int logits, loss, rank; // kept: [batch, classes], [batch], [batch] int32
 } od_model;
 
 // Builds the model that spec names, fused unless fuse is false (which tests want).

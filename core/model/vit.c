@@ -47,9 +47,8 @@ static int vector(vit *v, const char *module, const char *part, int64_t count, o
 static pair linear_parameters(vit *v, const char *module, int64_t in, int64_t out) {
     char name[OD_TENSOR_NAME_BYTES];
     snprintf(name, sizeof name, "%s.weight", module);
-    const int weight =
-        od_model_add_parameter(v->model, name, 2, (const int64_t[]){out, in},
-                               (od_shape){2, {out, in}}, uniform(in));
+    const int weight = od_model_add_parameter(v->model, name, 2, (const int64_t[]){out, in},
+                                              (od_shape){2, {out, in}}, uniform(in));
     return (pair){weight, vector(v, module, "bias", out, uniform(in))};
 }
 
@@ -117,16 +116,16 @@ static int connect(vit *v, const char *tag, int64_t block, int x, int f) {
     const bool linear_here =
         residual->connection == OD_CONNECT_ORTHOGONAL && !residual->orthogonal_block[block];
     return od_graph_add(
-        v->graph, &(od_node_spec){
-                      .op = OD_OP_CONNECT,
-                      .name = tag,
-                      .inputs = {x, f},
-                      .input_count = 2,
-                      .attributes = {.connection = linear_here ? OD_CONNECT_LINEAR
-                                                               : residual->connection,
-                                     .eps = residual->eps},
-                      .tag = tag,
-                  });
+        v->graph,
+        &(od_node_spec){
+            .op = OD_OP_CONNECT,
+            .name = tag,
+            .inputs = {x, f},
+            .input_count = 2,
+            .attributes = {.connection = linear_here ? OD_CONNECT_LINEAR : residual->connection,
+                           .eps = residual->eps},
+            .tag = tag,
+        });
 }
 
 static int embed(vit *v, int images) {
@@ -232,9 +231,8 @@ static od_status check(const od_model_spec *spec, od_error *error) {
         return od_error_set(error, OD_E_INVALID,
                             "width, depth, heads and patch_size are %lld, %lld, %lld, %lld; give 1 "
                             "or more each, and a depth of at most %d",
-                            (long long)spec->width, (long long)spec->depth,
-                            (long long)spec->heads, (long long)spec->patch_size,
-                            OD_SPEC_MAX_BLOCKS);
+                            (long long)spec->width, (long long)spec->depth, (long long)spec->heads,
+                            (long long)spec->patch_size, OD_SPEC_MAX_BLOCKS);
     }
     if (spec->width % spec->heads != 0) {
         return od_error_set(error, OD_E_INVALID,

@@ -9,8 +9,8 @@ static od_status shape(od_graph *graph, od_node *node, const char *name) {
     const od_shape qkv = *od_op_shape(graph, node, 0);
     const int64_t heads = node->attributes.heads;
     if (heads < 1 || qkv.at[1] % (3 * heads) != 0) {
-        return od_graph_fault(graph, "%lld heads do not divide a width of %lld",
-                              (long long)heads, (long long)(qkv.at[1] / 3));
+        return od_graph_fault(graph, "%lld heads do not divide a width of %lld", (long long)heads,
+                              (long long)(qkv.at[1] / 3));
     }
     od_graph_output(graph, node, name, OD_VALUE_F32, (od_shape){2, {qkv.at[0], qkv.at[1] / 3}},
                     OD_WITH_GRADIENT);
@@ -35,11 +35,11 @@ static void forward(const od_op_call *call) {
 }
 
 static void backward(const od_op_call *call) {
-    call->backend->attention_backward(
-        call->device, od_op_input_gradient(call, 0), od_op_output_gradient(call, 0),
-        od_op_input(call, 0), od_op_saved(call, 0), call->batch,
-        od_op_shape(call->graph, call->node, 0)->at[0], call->node->attributes.heads,
-        head_dim(call));
+    call->backend->attention_backward(call->device, od_op_input_gradient(call, 0),
+                                      od_op_output_gradient(call, 0), od_op_input(call, 0),
+                                      od_op_saved(call, 0), call->batch,
+                                      od_op_shape(call->graph, call->node, 0)->at[0],
+                                      call->node->attributes.heads, head_dim(call));
 }
 
 // Two products forward (q k^T, p v), four backward.

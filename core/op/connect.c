@@ -24,11 +24,10 @@ static od_reads reads(const od_node *node) {
 }
 
 static void forward(const od_op_call *call) {
-    call->backend->connect_forward(
-        call->device, od_op_output(call, 0), od_op_saved(call, 0), call->stats,
-        od_op_input(call, 0), od_op_input(call, 1), od_op_rows(call, 0),
-        od_op_channels(call->graph, call->node, 0), call->node->attributes.connection,
-        call->node->attributes.eps);
+    call->backend->connect_forward(call->device, od_op_output(call, 0), od_op_saved(call, 0),
+                                   call->stats, od_op_input(call, 0), od_op_input(call, 1),
+                                   od_op_rows(call, 0), od_op_channels(call->graph, call->node, 0),
+                                   call->node->attributes.connection, call->node->attributes.eps);
 }
 
 static void backward(const od_op_call *call) {

@@ -4,8 +4,8 @@
 // read too, so the gradient of y is there when backward adds the layernorm's share to it.
 #include "core/op/op.h"
 
-enum { Y, Z };                  // outputs
-enum { MEAN, RSTD, COEF };      // saved
+enum { Y, Z };             // outputs
+enum { MEAN, RSTD, COEF }; // saved
 
 static od_reads reads(const od_node *node) {
     od_reads reads = {.outputs = 1U << Y, .saved = 1U << MEAN | 1U << RSTD};

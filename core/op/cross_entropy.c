@@ -19,11 +19,10 @@ static od_reads reads(const od_node *node) {
 }
 
 static void compute(const od_op_call *call, float *dlogits) {
-    call->backend->cross_entropy(call->device, od_op_output(call, 0), od_op_output(call, 1),
-                                 dlogits, od_op_input(call, 0), od_op_input(call, 1), call->batch,
-                                 od_op_channels(call->graph, call->node, 0),
-                                 call->training ? call->node->attributes.smoothing : 0,
-                                 call->loss_scale);
+    call->backend->cross_entropy(
+        call->device, od_op_output(call, 0), od_op_output(call, 1), dlogits, od_op_input(call, 0),
+        od_op_input(call, 1), call->batch, od_op_channels(call->graph, call->node, 0),
+        call->training ? call->node->attributes.smoothing : 0, call->loss_scale);
 }
 
 static void forward(const od_op_call *call) {

@@ -25,8 +25,7 @@ static void forward(const od_op_call *call) {
 
 static void backward(const od_op_call *call) {
     call->backend->gelu_backward(call->device, od_op_input_gradient(call, 0),
-                                 od_op_output_gradient(call, 0), od_op_input(call, 0),
-                                 count(call));
+                                 od_op_output_gradient(call, 0), od_op_input(call, 0), count(call));
 }
 
 const od_op od_op_gelu = {

@@ -6,8 +6,8 @@ static od_status shape(od_graph *graph, od_node *node, const char *name) {
     OD_TRY(od_op_expect_inputs(graph, node, 2, 3));
     OD_TRY(od_op_expect_rank(graph, node, 1, 2));
     const int64_t out = od_op_shape(graph, node, 1)->at[0];
-    OD_TRY(od_op_expect_shape(graph, node, 1,
-                              (od_shape){2, {out, od_op_channels(graph, node, 0)}}));
+    OD_TRY(
+        od_op_expect_shape(graph, node, 1, (od_shape){2, {out, od_op_channels(graph, node, 0)}}));
     if (node->input_count == 3) {
         OD_TRY(od_op_expect_shape(graph, node, 2, (od_shape){1, {out}}));
     }
@@ -43,8 +43,8 @@ static void backward(const od_op_call *call) {
 
 double od_linear_flops(const od_graph *graph, const od_node *node) {
     const od_shape *w = od_op_shape(graph, node, 1);
-    const double product = 2.0 * (double)od_op_rows_per_sample(graph, node, 0) *
-                           (double)w->at[0] * (double)w->at[1];
+    const double product =
+        2.0 * (double)od_op_rows_per_sample(graph, node, 0) * (double)w->at[0] * (double)w->at[1];
     return product * (graph->values[node->inputs[0]].has_gradient ? 3 : 2);
 }
 

@@ -8,11 +8,10 @@ static od_reads reads(const od_node *node) {
 }
 
 static void forward(const od_op_call *call) {
-    call->backend->linear_gelu_forward(call->device, od_op_output(call, 0), od_op_saved(call, 0),
-                                       od_op_input(call, 0), od_op_input(call, 1),
-                                       od_op_input(call, 2), od_op_rows(call, 0),
-                                       od_op_channels(call->graph, call->node, 0),
-                                       od_op_shape(call->graph, call->node, 1)->at[0]);
+    call->backend->linear_gelu_forward(
+        call->device, od_op_output(call, 0), od_op_saved(call, 0), od_op_input(call, 0),
+        od_op_input(call, 1), od_op_input(call, 2), od_op_rows(call, 0),
+        od_op_channels(call->graph, call->node, 0), od_op_shape(call->graph, call->node, 1)->at[0]);
 }
 
 static void backward(const od_op_call *call) {

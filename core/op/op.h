@@ -7,17 +7,17 @@
 #include "core/graph/graph.h"
 
 // kind, name of the file
-#define OD_OP_MAP(X)                                                                              \
-    X(OD_OP_PATCHIFY, patchify)                                                                   \
-    X(OD_OP_LINEAR, linear)                                                                       \
-    X(OD_OP_GELU, gelu)                                                                           \
-    X(OD_OP_LINEAR_GELU, linear_gelu)                                                             \
-    X(OD_OP_LAYERNORM, layernorm)                                                                 \
-    X(OD_OP_ATTENTION, attention)                                                                 \
-    X(OD_OP_CONNECT, connect)                                                                     \
-    X(OD_OP_CONNECT_LAYERNORM, connect_layernorm)                                                 \
-    X(OD_OP_EMBED_TOKENS, embed_tokens)                                                           \
-    X(OD_OP_FIRST_TOKEN, first_token)                                                             \
+#define OD_OP_MAP(X)                              \
+    X(OD_OP_PATCHIFY, patchify)                   \
+    X(OD_OP_LINEAR, linear)                       \
+    X(OD_OP_GELU, gelu)                           \
+    X(OD_OP_LINEAR_GELU, linear_gelu)             \
+    X(OD_OP_LAYERNORM, layernorm)                 \
+    X(OD_OP_ATTENTION, attention)                 \
+    X(OD_OP_CONNECT, connect)                     \
+    X(OD_OP_CONNECT_LAYERNORM, connect_layernorm) \
+    X(OD_OP_EMBED_TOKENS, embed_tokens)           \
+    X(OD_OP_FIRST_TOKEN, first_token)             \
     X(OD_OP_CROSS_ENTROPY, cross_entropy)
 
 // One node at run time.

@@ -17,17 +17,15 @@ static od_status shape(od_graph *graph, od_node *node, const char *name) {
     if (node->has_backward) {
         return od_graph_fault(graph, "%s: patchify has no backward; give it an input", name);
     }
-    const od_shape patches = {
-        2, {image.at[0] / p * (image.at[1] / p), image.at[2] * p * p}};
+    const od_shape patches = {2, {image.at[0] / p * (image.at[1] / p), image.at[2] * p * p}};
     od_graph_output(graph, node, name, OD_VALUE_F32, patches, OD_WITHOUT_GRADIENT);
     return graph->fault.status;
 }
 
 static void forward(const od_op_call *call) {
     const od_shape *image = od_op_shape(call->graph, call->node, 0);
-    call->backend->patchify(call->device, od_op_output(call, 0), od_op_input(call, 0),
-                            call->batch, image->at[0], image->at[1], image->at[2],
-                            call->node->attributes.patch);
+    call->backend->patchify(call->device, od_op_output(call, 0), od_op_input(call, 0), call->batch,
+                            image->at[0], image->at[1], image->at[2], call->node->attributes.patch);
 }
 
 const od_op od_op_patchify = {.name = "patchify", .shape = shape, .forward = forward};

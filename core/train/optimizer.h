@@ -12,8 +12,8 @@ enum { OD_OPTIMIZER_MAX_STATES = 2 };
 typedef struct od_optimizer_update {
     const od_backend *backend;
     od_device *device;
-    float *parameters;                          // [count] on the device, like
-    float *states[OD_OPTIMIZER_MAX_STATES];     // those of the optimizer, zero at first, and
+    float *parameters;                      // [count] on the device, like
+    float *states[OD_OPTIMIZER_MAX_STATES]; // those of the optimizer, zero at first, and
     const float *gradients;
     int64_t count;
     int64_t step; // of this update, from 1

@@ -171,7 +171,7 @@ od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
 }
 
 static void free_device_memory(od_trainer *t) {
-    void *const memory[] = {t->parameters, t->gradients,    t->states[0],    t->states[1],
+    void *const memory[] = {t->parameters, t->gradients,    t->states[0],   t->states[1],
                             t->norm,       t->batch.images, t->batch.labels};
     od_run_free(t->run);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {

@@ -18,8 +18,7 @@ static od_status check(const od_train_spec *train, od_error *error) {
         return od_error_set(error, OD_E_INVALID,
                             "grad_accumulate_steps is %lld and does not divide the batch_size of "
                             "%lld",
-                            (long long)train->grad_accumulate_steps,
-                            (long long)train->batch_size);
+                            (long long)train->grad_accumulate_steps, (long long)train->batch_size);
     }
     return OD_OK;
 }

@@ -43,8 +43,7 @@ struct od_trainer {
 // Model and memory of a spec, and all numbers that follow. On success the caller owns *model and
 // *memory.
 od_status od_trainer_plan_make(const od_spec *spec, int64_t train_count, od_trainer_plan *out,
-                               od_model **model, od_plan **memory,
-                               od_error *error) OD_MUST_CHECK;
+                               od_model **model, od_plan **memory, od_error *error) OD_MUST_CHECK;
 
 // Samples of one forward.
 int64_t od_trainer_micro_batch(const od_spec *spec);

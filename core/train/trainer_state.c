@@ -100,8 +100,7 @@ od_status od_trainer_optimizer(const od_trainer *trainer, od_tensor_list *out, o
 
 // --- loading -------------------------------------------------------------------------------
 
-static const od_named_tensor *find(const od_named_tensor *tensors, size_t count,
-                                   const char *name) {
+static const od_named_tensor *find(const od_named_tensor *tensors, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(tensors[i].name, name) == 0) {
             return &tensors[i];
@@ -133,8 +132,8 @@ static od_status check_shape(const od_named_tensor *wanted, const od_named_tenso
     char is[128], wants[128];
     print_shape(is, sizeof is, given->rank, given->shape);
     print_shape(wants, sizeof wants, wanted->rank, wanted->shape);
-    return od_error_set(error, OD_E_INVALID, "%s has shape %s; this model has %s", given->name,
-                        is, wants);
+    return od_error_set(error, OD_E_INVALID, "%s has shape %s; this model has %s", given->name, is,
+                        wants);
 }
 
 // wanted is what this run would save now. Exactly these names, each once, in any order.
@@ -143,8 +142,7 @@ static od_status check_tensors(const od_tensor_list *wanted, const od_named_tens
     for (size_t i = 0; i < wanted->count; i++) {
         const od_named_tensor *given = find(tensors, count, wanted->tensors[i].name);
         if (given == NULL) {
-            return od_error_set(error, OD_E_INVALID, "%s is missing",
-                                wanted->tensors[i].name);
+            return od_error_set(error, OD_E_INVALID, "%s is missing", wanted->tensors[i].name);
         }
         OD_TRY(check_shape(&wanted->tensors[i], given, error));
     }

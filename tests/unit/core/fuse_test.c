@@ -91,8 +91,9 @@ static void both_train_to_the_same_numbers(void **state) {
 }
 
 static int add(od_graph *graph, od_op_kind op, const char *name, int x, int y) {
-    return od_graph_add(graph, &(od_node_spec){.op = op, .name = name, .inputs = {x, y},
-                                               .input_count = y < 0 ? 1 : 2});
+    return od_graph_add(
+        graph,
+        &(od_node_spec){.op = op, .name = name, .inputs = {x, y}, .input_count = y < 0 ? 1 : 2});
 }
 
 // The linear's output is read by a layernorm too, the connection's by a layernorm only.

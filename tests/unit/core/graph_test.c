@@ -27,8 +27,10 @@ static int parameter(od_graph *graph, od_shape shape) {
 }
 
 static int node(od_graph *graph, od_op_kind op, int count, int a, int b, int c) {
-    return od_graph_add(graph, &(od_node_spec){.op = op, .name = od_op_of(op)->name,
-                                               .inputs = {a, b, c}, .input_count = count});
+    return od_graph_add(graph, &(od_node_spec){.op = op,
+                                               .name = od_op_of(op)->name,
+                                               .inputs = {a, b, c},
+                                               .input_count = count});
 }
 
 static void expect_fault(od_graph *graph, const char *text) {
@@ -85,8 +87,8 @@ static void linear_connections_read_nothing_in_backward(void **state) {
         od_connection connection;
         unsigned inputs;
         int saved;
-    } cases[] = {{OD_CONNECT_LINEAR, 0, 0}, {OD_CONNECT_NEGATIVE, 0, 0},
-                 {OD_CONNECT_ORTHOGONAL, 3, 1}};
+    } cases[] = {
+        {OD_CONNECT_LINEAR, 0, 0}, {OD_CONNECT_NEGATIVE, 0, 0}, {OD_CONNECT_ORTHOGONAL, 3, 1}};
     for (size_t i = 0; i < 3; i++) {
         od_graph *graph = fresh();
         const od_shape shape = {1, {4}};
@@ -95,10 +97,13 @@ static void linear_connections_read_nothing_in_backward(void **state) {
         const int v = parameter(graph, (od_shape){2, {4, 4}});
         const int x = node(graph, OD_OP_LINEAR, 2, input(graph, shape), w, 0);
         const int f = node(graph, OD_OP_LINEAR, 2, input(graph, shape), v, 0);
-        const int y = od_graph_add(
-            graph, &(od_node_spec){.op = OD_OP_CONNECT, .name = "y", .inputs = {x, f},
-                                   .input_count = 2, .tag = "mlp",
-                                   .attributes = {.connection = cases[i].connection}});
+        const int y =
+            od_graph_add(graph, &(od_node_spec){.op = OD_OP_CONNECT,
+                                                .name = "y",
+                                                .inputs = {x, f},
+                                                .input_count = 2,
+                                                .tag = "mlp",
+                                                .attributes = {.connection = cases[i].connection}});
         node(graph, OD_OP_CROSS_ENTROPY, 2, y, labels, 0);
         assert_int_equal(od_graph_finish(graph, NULL), OD_OK);
         assert_int_equal(graph->nodes[2].reads.inputs, cases[i].inputs);
@@ -127,13 +132,17 @@ static void shapes_that_do_not_fit_are_refused(void **state) {
     expect_fault(graph, "side 0 of x is 4; it takes 3");
 
     graph = fresh();
-    od_graph_add(graph, &(od_node_spec){.op = OD_OP_ATTENTION, .name = "a", .input_count = 1,
+    od_graph_add(graph, &(od_node_spec){.op = OD_OP_ATTENTION,
+                                        .name = "a",
+                                        .input_count = 1,
                                         .inputs = {input(graph, (od_shape){2, {5, 24}})},
                                         .attributes.heads = 3});
     expect_fault(graph, "3 heads do not divide a width of 8");
 
     graph = fresh();
-    od_graph_add(graph, &(od_node_spec){.op = OD_OP_PATCHIFY, .name = "p", .input_count = 1,
+    od_graph_add(graph, &(od_node_spec){.op = OD_OP_PATCHIFY,
+                                        .name = "p",
+                                        .input_count = 1,
                                         .inputs = {input(graph, (od_shape){3, {28, 28, 1}})},
                                         .attributes.patch = 5});
     expect_fault(graph, "patches of 5 do not divide images of 28 x 28");

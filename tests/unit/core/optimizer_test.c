@@ -37,10 +37,19 @@ static void fake_sgd(od_device *device, float *parameters, float *velocity, cons
 static const od_backend fake = {.adam = fake_adam, .sgd = fake_sgd};
 
 static void update(od_optimizer_type type, int64_t step) {
-    const od_optimizer_spec spec = {.type = type, .lr = 1, .weight_decay = 0.25, .beta1 = 0.5,
-                                    .beta2 = 0.75, .momentum = 0.875};
-    const od_optimizer_update now = {.backend = &fake, .parameters = p, .states = {m, v},
-                                     .gradients = g, .count = 1, .step = step, .lr = 0.125};
+    const od_optimizer_spec spec = {.type = type,
+                                    .lr = 1,
+                                    .weight_decay = 0.25,
+                                    .beta1 = 0.5,
+                                    .beta2 = 0.75,
+                                    .momentum = 0.875};
+    const od_optimizer_update now = {.backend = &fake,
+                                     .parameters = p,
+                                     .states = {m, v},
+                                     .gradients = g,
+                                     .count = 1,
+                                     .step = step,
+                                     .lr = 0.125};
     od_optimizer_of(type)->update(&spec, &now);
 }
 

@@ -31,16 +31,15 @@ typedef struct range {
 static range range_of(const map *m, int thing) {
     const int count = m->graph->value_count;
     const od_value *value = &m->graph->values[thing % count];
-    const int64_t offset = thing < count ? m->plan->value_offset[thing]
-                                         : m->plan->gradient_offset[thing - count];
+    const int64_t offset =
+        thing < count ? m->plan->value_offset[thing] : m->plan->gradient_offset[thing - count];
     if (offset < 0) {
         return (range){0, 0};
     }
     assert_int_equal(offset % OD_PLAN_ALIGNMENT, 0);
     const int64_t end = offset + od_value_bytes(value, m->plan->batch);
     assert_true(end <= m->plan->arena_bytes);
-    return (range){offset / OD_PLAN_ALIGNMENT,
-                   (end + OD_PLAN_ALIGNMENT - 1) / OD_PLAN_ALIGNMENT};
+    return (range){offset / OD_PLAN_ALIGNMENT, (end + OD_PLAN_ALIGNMENT - 1) / OD_PLAN_ALIGNMENT};
 }
 
 static void write_thing(map *m, int thing) {
@@ -195,20 +194,19 @@ typedef struct growing {
 } growing;
 
 static int add(growing *g, od_op_kind op, int count, int a, int b) {
-    return od_graph_add(g->graph, &(od_node_spec){
-                                      .op = op,
-                                      .name = od_op_of(op)->name,
-                                      .inputs = {a, b},
-                                      .input_count = count,
-                                      .attributes = {.heads = 2,
-                                                     .connection = (od_connection)
-                                                         od_philox_below(&g->dice, 3)},
-                                  });
+    return od_graph_add(
+        g->graph,
+        &(od_node_spec){
+            .op = op,
+            .name = od_op_of(op)->name,
+            .inputs = {a, b},
+            .input_count = count,
+            .attributes = {.heads = 2, .connection = (od_connection)od_philox_below(&g->dice, 3)},
+        });
 }
 
 static int linear(growing *g, int x, int64_t in, int64_t out) {
-    return add(g, OD_OP_LINEAR, 2, x,
-               od_graph_parameter(g->graph, "w", (od_shape){2, {out, in}}));
+    return add(g, OD_OP_LINEAR, 2, x, od_graph_parameter(g->graph, "w", (od_shape){2, {out, in}}));
 }
 
 // A side branch of random length and width, back to the stream's width.

@@ -195,8 +195,8 @@ static void plan_is_what_is_allocated(void **state) {
     tiny_rig rig = tiny_rig_new(&spec, true, "ref");
     od_run *run;
     allocated_bytes = 0;
-    assert_int_equal(
-        od_run_new(rig.model->graph, rig.plan, &counting, rig.device, &run, NULL), OD_OK);
+    assert_int_equal(od_run_new(rig.model->graph, rig.plan, &counting, rig.device, &run, NULL),
+                     OD_OK);
     assert_int_equal(allocated_bytes, rig.plan->arena_bytes + rig.plan->stats_bytes);
     od_run_free(run);
 

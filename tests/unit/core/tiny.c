@@ -14,13 +14,25 @@
 
 od_spec tiny_spec(void) {
     od_spec spec = {
-        .model = {.arch = "vit", .width = 12, .depth = 2, .heads = 3, .patch_size = 4,
-                  .image_size = TINY_SIDE, .channels = 1, .classes = TINY_CLASSES},
+        .model = {.arch = "vit",
+                  .width = 12,
+                  .depth = 2,
+                  .heads = 3,
+                  .patch_size = 4,
+                  .image_size = TINY_SIDE,
+                  .channels = 1,
+                  .classes = TINY_CLASSES},
         .residual = {.connection = OD_CONNECT_ORTHOGONAL, .eps = 1e-6F},
         .data = {.dataset = "tiny", .shuffle = true},
-        .train = {.epochs = 3, .batch_size = TINY_BATCH, .grad_accumulate_steps = 1, .seed = 7,
-                  .optimizer = {.type = OD_OPTIMIZER_ADAM, .lr = 3e-3, .beta1 = 0.9,
-                                .beta2 = 0.999, .momentum = 0.9},
+        .train = {.epochs = 3,
+                  .batch_size = TINY_BATCH,
+                  .grad_accumulate_steps = 1,
+                  .seed = 7,
+                  .optimizer = {.type = OD_OPTIMIZER_ADAM,
+                                .lr = 3e-3,
+                                .beta1 = 0.9,
+                                .beta2 = 0.999,
+                                .momentum = 0.9},
                   .schedule = {.type = OD_SCHEDULE_CONST, .min_lr = -1},
                   .label_smoothing = 0.1},
         .threads = 1,
@@ -44,8 +56,13 @@ static void draw_image(od_philox *stream, int32_t label, uint8_t *pixels) {
 od_dataset *tiny_dataset(int64_t count, uint64_t seed) {
     od_dataset *data = calloc(1, sizeof *data);
     assert_non_null(data);
-    *data = (od_dataset){.count = count, .height = TINY_SIDE, .width = TINY_SIDE, .channels = 1,
-                         .classes = TINY_CLASSES, .mean = {0.3F}, .std = {0.2F}};
+    *data = (od_dataset){.count = count,
+                         .height = TINY_SIDE,
+                         .width = TINY_SIDE,
+                         .channels = 1,
+                         .classes = TINY_CLASSES,
+                         .mean = {0.3F},
+                         .std = {0.2F}};
     data->pixels = malloc((size_t)count * TINY_SIDE * TINY_SIDE);
     data->labels = malloc((size_t)count * sizeof *data->labels);
     assert_non_null(data->pixels);
@@ -68,8 +85,8 @@ od_trainer *tiny_trainer(const od_spec *spec, const char *backend) {
     od_error error = {0};
     od_trainer *trainer = NULL;
     const od_device_options options = {.threads = spec->threads};
-    od_status status = od_trainer_new(spec, od_backend_find(backend), &options, train, eval,
-                                      &trainer, &error);
+    od_status status =
+        od_trainer_new(spec, od_backend_find(backend), &options, train, eval, &trainer, &error);
     if (status != OD_OK) {
         fail_msg("%s", error.text);
     }

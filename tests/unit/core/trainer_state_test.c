@@ -32,9 +32,9 @@ static void saved_fini(saved *s) {
 
 static void load(od_trainer *trainer, const saved *s) {
     assert_int_equal(od_trainer_load_model(trainer, s->model.tensors, s->model.count, NULL), OD_OK);
-    assert_int_equal(od_trainer_load_optimizer(trainer, s->optimizer.tensors, s->optimizer.count,
-                                               s->step, NULL),
-                     OD_OK);
+    assert_int_equal(
+        od_trainer_load_optimizer(trainer, s->optimizer.tensors, s->optimizer.count, s->step, NULL),
+        OD_OK);
 }
 
 static void assert_same_state(const od_trainer *left, const od_trainer *right) {

@@ -105,7 +105,8 @@ static void results_tell_the_position(void **state) {
         assert_true(isnan(result.grad_norm));
         assert_false(result.has_stats);
         assert_true(fabs(result.lr - 3e-3) < 1e-15);
-        assert_true(fabs(result.accuracy * TINY_BATCH - round(result.accuracy * TINY_BATCH)) < 1e-9);
+        assert_true(fabs(result.accuracy * TINY_BATCH - round(result.accuracy * TINY_BATCH)) <
+                    1e-9);
     }
     od_step_result result;
     od_error error = {0};

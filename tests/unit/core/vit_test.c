@@ -20,8 +20,14 @@
 // ViT 64/6/4 with patches of 7 on 28 x 28 x 1 images of 10 classes.
 static od_spec nano(void) {
     od_spec spec = tiny_spec();
-    spec.model = (od_model_spec){.arch = "vit", .width = 64, .depth = 6, .heads = 4,
-                                 .patch_size = 7, .image_size = 28, .channels = 1, .classes = 10};
+    spec.model = (od_model_spec){.arch = "vit",
+                                 .width = 64,
+                                 .depth = 6,
+                                 .heads = 4,
+                                 .patch_size = 7,
+                                 .image_size = 28,
+                                 .channels = 1,
+                                 .classes = 10};
     return spec;
 }
 
@@ -57,12 +63,11 @@ static void state_dict_is_the_references(void **state) {
                                 {"pos_embed", 3, {1, 16, 64}},
                                 {"patchify.weight", 4, {64, 1, 7, 7}},
                                 {"patchify.bias", 1, {64}}};
-    static const row block[] = {
-        {"residual_eps", 1, {1}},           {"attn.qkv.weight", 2, {192, 64}},
-        {"attn.qkv.bias", 1, {192}},        {"attn.proj.weight", 2, {64, 64}},
-        {"attn.proj.bias", 1, {64}},        {"mlp.fc1.weight", 2, {256, 64}},
-        {"mlp.fc1.bias", 1, {256}},         {"mlp.fc2.weight", 2, {64, 256}},
-        {"mlp.fc2.bias", 1, {64}}};
+    static const row block[] = {{"residual_eps", 1, {1}},    {"attn.qkv.weight", 2, {192, 64}},
+                                {"attn.qkv.bias", 1, {192}}, {"attn.proj.weight", 2, {64, 64}},
+                                {"attn.proj.bias", 1, {64}}, {"mlp.fc1.weight", 2, {256, 64}},
+                                {"mlp.fc1.bias", 1, {256}},  {"mlp.fc2.weight", 2, {64, 256}},
+                                {"mlp.fc2.bias", 1, {64}}};
     static const row back[] = {{"classifier.0.weight", 1, {64}},
                                {"classifier.0.bias", 1, {64}},
                                {"classifier.1.weight", 2, {10, 64}},
