@@ -24,7 +24,11 @@ EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS)
 check-system: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
 
+# The same daemon and workers in a build with sanitizers; browsers and PyTorch would only slow it.
+check-system-sanitizers: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(filter tests/system/%,$(SYSTEM_TESTS))'
+
 check-long: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LONG_TESTS)'
 
-.PHONY: check-system check-long
+.PHONY: check-system check-system-sanitizers check-long
