@@ -53,7 +53,7 @@ static int read_settings(int argc, char **argv, settings *out) {
             return -1;
         }
         if (rows[row].number != NULL) {
-            *rows[row].number = atoi(value);
+            *rows[row].number = (int)strtol(value, NULL, 10);
         } else {
             *rows[row].text = value;
         }

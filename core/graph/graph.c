@@ -163,6 +163,7 @@ int od_graph_add(od_graph *graph, const od_node_spec *spec) {
     take_inputs(graph, &node, spec);
     if (op->shape == NULL) {
         od_graph_fault(graph, "%s: a node of kind %s is made by fusion only", spec->name, op->name);
+        return -1;
     }
     if (failed(graph) || op->shape(graph, &node, spec->name) != OD_OK) {
         return -1;

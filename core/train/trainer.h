@@ -40,14 +40,14 @@ const od_trainer_plan *od_trainer_plan_borrow(const od_trainer *trainer);
 const char *od_trainer_blas_borrow(const od_trainer *trainer);
 
 typedef struct od_step_result {
-    int64_t step;         // completed optimizer steps after this one; the first is 1
-    int64_t epoch;        // the epoch this step belonged to, from 0
-    bool epoch_ended;     // this was its last step
-    int64_t samples;      // in this step
-    double loss;          // mean over the step's samples
-    double accuracy;      // acc@1 over the step's samples
-    double lr;            // used in this step
-    double grad_norm;     // after clipping; NaN unless want_grad_norm or clipping asked for it
+    int64_t step;     // completed optimizer steps after this one; the first is 1
+    int64_t epoch;    // the epoch this step belonged to, from 0
+    bool epoch_ended; // this was its last step
+    int64_t samples;  // in this step
+    double loss;      // mean over the step's samples
+    double accuracy;  // acc@1 over the step's samples
+    double lr;        // used in this step
+    double grad_norm; // after clipping; NaN unless want_grad_norm or clipping asked for it
     bool has_stats;
 } od_step_result;
 
@@ -61,8 +61,8 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
                           od_step_result *out, od_error *error) OD_MUST_CHECK;
 
 typedef struct od_connection_stats {
-    char tag[8];    // "attn", "mlp", "conv"
-    int block;      // from 0
+    char tag[8]; // "attn", "mlp", "conv"
+    int block;   // from 0
     double values[OD_CONNECT_STATS];
 } od_connection_stats;
 

@@ -18,8 +18,8 @@ static od_status list_new(size_t capacity, size_t bytes, od_tensor_list *out, od
     };
     if (out->tensors == NULL || out->bytes == NULL) {
         od_trainer_tensors_fini(out);
-        return od_error_set(error, OD_E_NO_MEMORY, "no memory for a copy of %zu bytes of state",
-                            bytes);
+        od_error_set(error, OD_E_NO_MEMORY, "no memory for a copy of %zu bytes of state", bytes);
+        return OD_E_NO_MEMORY;
     }
     return OD_OK;
 }
