@@ -45,6 +45,7 @@ web_tests = \
 	tests/web/browser/compare.mjs \
 	tests/web/browser/job.mjs \
 	tests/web/browser/list.mjs \
+	tests/web/browser/real.mjs \
 	tests/web/browser/robust.mjs
 
 noinst_LIBRARIES += libweb.a
