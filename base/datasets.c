@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define IDX_FILES                                                                                  \
-    {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",               \
-     "t10k-labels-idx1-ubyte"}
-#define IMAGENET_MEAN {0.485f, 0.456f, 0.406f}
-#define IMAGENET_STD {0.229f, 0.224f, 0.225f}
+#define IDX_FILES                                                                   \
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", \
+        "t10k-labels-idx1-ubyte"
+#define IMAGENET_MEAN 0.485f, 0.456f, 0.406f
+#define IMAGENET_STD 0.229f, 0.224f, 0.225f
 
 const od_dataset_facts od_datasets[] = {
     {.name = "mnist",
@@ -25,7 +25,7 @@ const od_dataset_facts od_datasets[] = {
      .eval_count = 10000,
      .mean = {0},
      .std = {1},
-     .files = IDX_FILES},
+     .files = {IDX_FILES}},
     {.name = "fashion-mnist",
      .default_root = "/usr/share/datasets/fashion-mnist",
      .package = "dataset-fashion-mnist",
@@ -39,7 +39,7 @@ const od_dataset_facts od_datasets[] = {
      .eval_count = 10000,
      .mean = {0.2860f},
      .std = {0.3530f},
-     .files = IDX_FILES},
+     .files = {IDX_FILES}},
     {.name = "cifar10",
      .default_root = "/usr/share/datasets/cifar10",
      .augmented = true,
@@ -73,8 +73,8 @@ const od_dataset_facts od_datasets[] = {
      .patch_size = 8,
      .train_count = 100000,
      .eval_count = 10000,
-     .mean = IMAGENET_MEAN,
-     .std = IMAGENET_STD,
+     .mean = {IMAGENET_MEAN},
+     .std = {IMAGENET_STD},
      .files = {"train", "val"}},
     {.name = "imagenet1k",
      .default_root = "/usr/share/datasets/imagenet1k",
@@ -85,8 +85,8 @@ const od_dataset_facts od_datasets[] = {
      .patch_size = 16,
      .train_count = 1281167,
      .eval_count = 50000,
-     .mean = IMAGENET_MEAN,
-     .std = IMAGENET_STD,
+     .mean = {IMAGENET_MEAN},
+     .std = {IMAGENET_STD},
      .files = {"train", "val"}},
     {.name = NULL},
 };

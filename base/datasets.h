@@ -19,9 +19,9 @@ typedef struct od_dataset_facts {
     bool augmented;           // data.augment "auto" changes the pixels
     bool idx;                 // files are IDX, each plain or with ".gz"
     int channels, image_size, classes;
-    int patch_size;                    // a ViT's own, where model.patch_size is null
-    int64_t train_count, eval_count;   // images of the published files
-    float mean[3], std[3];             // per channel, of pixels scaled to [0, 1]
+    int patch_size;                  // a ViT's own, where model.patch_size is null
+    int64_t train_count, eval_count; // images of the published files
+    float mean[3], std[3];           // per channel, of pixels scaled to [0, 1]
     // Below the root. IDX: training images, training labels, evaluation images, evaluation labels.
     // Others: the files or folders that must be there.
     const char *files[OD_DATASETS_FILES];

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 
+#undef od_error_set // of static analysis
+#undef od_error_set_errno
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

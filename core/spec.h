@@ -12,8 +12,17 @@
 
 enum { OD_SPEC_MAX_BLOCKS = 256 };
 
-typedef enum od_optimizer_type { OD_OPTIMIZER_ADAM, OD_OPTIMIZER_ADAMW, OD_OPTIMIZER_SGD } od_optimizer_type;
-typedef enum od_schedule_type { OD_SCHEDULE_COS, OD_SCHEDULE_LIN, OD_SCHEDULE_CONST, OD_SCHEDULE_STEP } od_schedule_type;
+typedef enum od_optimizer_type {
+    OD_OPTIMIZER_ADAM,
+    OD_OPTIMIZER_ADAMW,
+    OD_OPTIMIZER_SGD
+} od_optimizer_type;
+typedef enum od_schedule_type {
+    OD_SCHEDULE_COS,
+    OD_SCHEDULE_LIN,
+    OD_SCHEDULE_CONST,
+    OD_SCHEDULE_STEP
+} od_schedule_type;
 
 typedef struct od_model_spec {
     char arch[16];                           // "vit"
@@ -22,7 +31,7 @@ typedef struct od_model_spec {
 } od_model_spec;
 
 typedef struct od_residual_spec {
-    od_connection connection;           // of the blocks below
+    od_connection connection;                  // of the blocks below
     bool orthogonal_block[OD_SPEC_MAX_BLOCKS]; // where false and connection is orthogonal: linear
     float eps;
 } od_residual_spec;
@@ -64,11 +73,11 @@ typedef struct od_spec {
     od_residual_spec residual;
     od_data_spec data;
     od_train_spec train;
-    int64_t eval_every_epochs, eval_every_steps;             // 0: never
+    int64_t eval_every_epochs, eval_every_steps; // 0: never
     int64_t log_interval;
     bool log_residual_stats;
     int64_t checkpoint_every_steps, checkpoint_every_epochs, checkpoint_keep; // 0: never
-    int threads; // resolved; >= 1
+    int threads;                                                              // resolved; >= 1
 } od_spec;
 
 // Reads a defaulted spec. What the schema cannot say (heads must divide width, an image that the

@@ -66,7 +66,7 @@ static od_status add_limit(const cJSON *value, const char *path, const char *rem
         return OD_E_NO_MEMORY;
     }
     if (strlen(shown) > SHOWN_VALUE_BYTES) {
-        strcpy(shown + SHOWN_VALUE_BYTES - 3, "...");
+        snprintf(shown + SHOWN_VALUE_BYTES - 3, sizeof "...", "...");
     }
     pointer_of(path, pointer);
     od_status status = od_faults_add(faults, pointer, "is %s; %s", shown, remedy);
@@ -193,8 +193,7 @@ static od_status check_blocks(const spec_pair *pair, od_faults *faults) {
 
 static od_status check_augment(const spec_pair *pair, od_faults *faults) {
     const od_dataset_facts *facts = od_datasets_find(pair->spec->data.dataset);
-    if (facts == NULL || !facts->augmented ||
-        strcmp(text_at(pair, "data.augment"), "auto") != 0) {
+    if (facts == NULL || !facts->augmented || strcmp(text_at(pair, "data.augment"), "auto") != 0) {
         return OD_OK;
     }
     return od_faults_add(faults, "/data/augment",
@@ -213,8 +212,7 @@ static od_status check_root(const spec_pair *pair, od_faults *faults) {
 
 static od_status check_accumulation(const spec_pair *pair, od_faults *faults) {
     const od_train_spec *train = &pair->spec->train;
-    if (train->grad_accumulate_steps < 1 ||
-        train->batch_size % train->grad_accumulate_steps == 0) {
+    if (train->grad_accumulate_steps < 1 || train->batch_size % train->grad_accumulate_steps == 0) {
         return OD_OK;
     }
     return od_faults_add(faults, "/train/grad_accumulate_steps",

@@ -160,8 +160,8 @@ static od_status make_state(const od_checkpoint *checkpoint, const od_trainer *t
 }
 
 static void add_file(cJSON *state, int file, const checksum *sum) {
-    cJSON *entry = cJSON_AddObjectToObject(cJSON_GetObjectItemCaseSensitive(state, "files"),
-                                           file_names[file]);
+    cJSON *entry =
+        cJSON_AddObjectToObject(cJSON_GetObjectItemCaseSensitive(state, "files"), file_names[file]);
     cJSON_AddNumberToObject(entry, "bytes", (double)sum->bytes);
     cJSON_AddStringToObject(entry, "crc32", sum->crc32);
 }
@@ -286,8 +286,9 @@ static od_status read_state(const od_checkpoint *checkpoint, const char *name, s
     OD_TRY(status);
     out->step = (int64_t)number_at(out->state, "step");
     if (number_at(out->state, "v") != STATE_VERSION || out->step != step_of(name)) {
-        return od_error_set(error, OD_E_CORRUPT, "state.json is not of version %d or not of step %s",
-                            STATE_VERSION, name);
+        return od_error_set(error, OD_E_CORRUPT,
+                            "state.json is not of version %d or not of step %s", STATE_VERSION,
+                            name);
     }
     if (strcmp(text_at(out->state, "spec"), spec) != 0) {
         return od_error_set(error, OD_E_CORRUPT, "it belongs to another spec");
@@ -296,8 +297,8 @@ static od_status read_state(const od_checkpoint *checkpoint, const char *name, s
                          error);
 }
 
-static od_status read_file(const od_checkpoint *checkpoint, const char *name, int file, saved_run *out,
-                           od_error *error) {
+static od_status read_file(const od_checkpoint *checkpoint, const char *name, int file,
+                           saved_run *out, od_error *error) {
     char path[OD_RUNDIR_PATH_BYTES];
     checksum sum;
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(out->state, "files");
@@ -331,10 +332,11 @@ static od_status warn_of_other_machine(const od_checkpoint *checkpoint, const sa
         return OD_OK;
     }
     char message[256];
-    snprintf(message, sizeof message,
-             "the checkpoint was made by backend %.16s with %.0f threads, this attempt uses %s with "
-             "%d: the bits of an uninterrupted run are not to be expected",
-             backend, threads, checkpoint->backend, checkpoint->threads);
+    snprintf(
+        message, sizeof message,
+        "the checkpoint was made by backend %.16s with %.0f threads, this attempt uses %s with "
+        "%d: the bits of an uninterrupted run are not to be expected",
+        backend, threads, checkpoint->backend, checkpoint->threads);
     return od_events_log(checkpoint->rundir, OD_LOG_WARNING, message, error);
 }
 
@@ -387,8 +389,7 @@ static bool is_broken(od_status status) {
 }
 
 static od_status load_newest(const od_checkpoint *checkpoint, const int64_t *steps, size_t count,
-                             od_trainer *trainer, od_meter *meter, int64_t *step,
-                             od_error *error) {
+                             od_trainer *trainer, od_meter *meter, int64_t *step, od_error *error) {
     for (size_t i = 0; i < count; i++) {
         char name[OD_CHECKPOINT_NAME_BYTES];
         od_error why = {0};

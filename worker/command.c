@@ -53,8 +53,8 @@ int od_command_number(const char *option, const char *text, long least, long mos
     errno = 0;
     long value = strtol(text, &end, 10);
     if (*text == '\0' || *end != '\0' || errno != 0 || value < least || value > most) {
-        od_command_fail(0, "--%s is \"%s\"; give a whole number from %ld to %ld", option, text, least,
-                        most);
+        od_command_fail(0, "--%s is \"%s\"; give a whole number from %ld to %ld", option, text,
+                        least, most);
         return -1;
     }
     *out = value;

@@ -19,7 +19,8 @@ static void add_number(cJSON *event, const char *name, int64_t value) {
 }
 
 static void add_text(cJSON *event, const char *name, const char *text) {
-    cJSON_AddItemToObject(event, name, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
+    cJSON_AddItemToObject(event, name,
+                          text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
 static void add_known(cJSON *event, const char *name, double value) {

@@ -31,8 +31,8 @@ int od_job_default_threads(void) {
 static od_status read_standard_input(od_buffer *out, od_error *error) {
     for (;;) {
         if (out->size > MAX_SPEC_BYTES || od_buffer_reserve(out, READ_BYTES) != OD_OK) {
-            return od_error_set(error, OD_E_TOO_LARGE,
-                                "standard input has more than %d bytes", MAX_SPEC_BYTES);
+            return od_error_set(error, OD_E_TOO_LARGE, "standard input has more than %d bytes",
+                                MAX_SPEC_BYTES);
         }
         ssize_t got = read(STDIN_FILENO, out->data + out->size, READ_BYTES);
         if (got < 0 && errno == EINTR) {

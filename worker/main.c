@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
             return commands[i].main(argc - 1, argv + 1);
         }
     }
-    return *name == '\0'
-               ? od_command_fail(OD_EXIT_USAGE, "no command; see ortho-worker --help")
-               : od_command_fail(OD_EXIT_USAGE, "unknown command %s; see ortho-worker --help", name);
+    return *name == '\0' ? od_command_fail(OD_EXIT_USAGE, "no command; see ortho-worker --help")
+                         : od_command_fail(OD_EXIT_USAGE,
+                                           "unknown command %s; see ortho-worker --help", name);
 }

@@ -37,8 +37,7 @@ static int parse_options(int argc, char **argv, plan_options *out) {
             return 1 + OD_EXIT_OK;
         } else if (option == 'j') {
             out->json = true;
-        } else if (option != 't' ||
-                   od_command_number("threads", optarg, 1, 1024, &threads) != 0) {
+        } else if (option != 't' || od_command_number("threads", optarg, 1, 1024, &threads) != 0) {
             return 1 + OD_EXIT_USAGE;
         }
     }
@@ -151,9 +150,8 @@ static int print_answer(cJSON *object, bool ok) {
 static int print_json(cJSON *json, const plan_options *options) {
     od_error error = {0};
     bool ok = false;
-    cJSON *object = cJSON_IsArray(json)
-                        ? answer_all(json, options->default_threads, &ok, &error)
-                        : answer(json, options->default_threads, &ok, &error);
+    cJSON *object = cJSON_IsArray(json) ? answer_all(json, options->default_threads, &ok, &error)
+                                        : answer(json, options->default_threads, &ok, &error);
     if (object == NULL) {
         return od_command_fail(OD_EXIT_FAILED, "%s", error.text);
     }

@@ -27,15 +27,16 @@ typedef struct worker_run {
 // --- command line -------------------------------------------------------------------------
 
 static void print_help(void) {
-    printf("Usage: ortho-worker run SPEC.json --dir DIR [OPTION]...\n\n"
-           "Trains the job into DIR, which is created when it is missing, or goes on from the newest "
-           "checkpoint in it.\nSPEC.json may be - for standard input.\n\n"
-           "  --dir DIR         the run directory\n"
-           "  --attempt N       number of this attempt (default: one more than the last)\n"
-           "  --threads N       where resources.threads is null (default: half of the cores)\n"
-           "  --lock-fd N       descriptor of DIR/lock, locked by who started this\n"
-           "  --backend NAME    cpu (default) or ref\n"
-           "  --blas NAME       onednn or openblas (default: the best that was built in)\n");
+    printf(
+        "Usage: ortho-worker run SPEC.json --dir DIR [OPTION]...\n\n"
+        "Trains the job into DIR, which is created when it is missing, or goes on from the newest "
+        "checkpoint in it.\nSPEC.json may be - for standard input.\n\n"
+        "  --dir DIR         the run directory\n"
+        "  --attempt N       number of this attempt (default: one more than the last)\n"
+        "  --threads N       where resources.threads is null (default: half of the cores)\n"
+        "  --lock-fd N       descriptor of DIR/lock, locked by who started this\n"
+        "  --backend NAME    cpu (default) or ref\n"
+        "  --blas NAME       onednn or openblas (default: the best that was built in)\n");
 }
 
 static const struct option long_options[] = {

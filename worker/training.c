@@ -14,11 +14,11 @@ typedef struct run_course {
     const od_rundir *rundir;
     const od_spec *spec;
     const od_trainer_plan *plan;
-    int64_t saved_step;    // of the last checkpoint
-    int64_t begin_ns;      // of this attempt's first step
-    int64_t progress_ns;   // when the last progress was told
-    int64_t step_ns;       // spent in steps
-    int64_t samples;       // trained in this attempt
+    int64_t saved_step;  // of the last checkpoint
+    int64_t begin_ns;    // of this attempt's first step
+    int64_t progress_ns; // when the last progress was told
+    int64_t step_ns;     // spent in steps
+    int64_t samples;     // trained in this attempt
 } run_course;
 
 static bool is_due(int64_t count, int64_t every) {
@@ -56,7 +56,8 @@ static od_status log_point(run_course *course, const od_step_result *step, od_er
     cJSON *values = od_meter_take(&course->training->meter, step);
     if (step->has_stats) {
         int count;
-        const od_connection_stats *stats = od_trainer_stats_borrow(course->training->trainer, &count);
+        const od_connection_stats *stats =
+            od_trainer_stats_borrow(course->training->trainer, &count);
         od_meter_add_stats(values, stats, count);
     }
     return od_events_metrics(course->rundir, step->step, step->epoch, values, error);

@@ -209,8 +209,8 @@ static od_status read_source(byte_source *source, int rank, const int64_t *shape
     }
     uint8_t *bytes = malloc((size_t)size + 1); // never malloc(0)
     if (bytes == NULL) {
-        return od_error_set(error, OD_E_NO_MEMORY, "%s: no memory for its %lld bytes",
-                            source->path, (long long)size);
+        return od_error_set(error, OD_E_NO_MEMORY, "%s: no memory for its %lld bytes", source->path,
+                            (long long)size);
     }
     od_status status = read_body(source, bytes, size, error);
     if (status != OD_OK) {

@@ -165,15 +165,17 @@ od_status od_safetensors_write(const char *path, const od_named_tensor *tensors,
 
 // --- reading ------------------------------------------------------------------------------
 
+typedef struct byte_range {
+    int64_t begin, end;
+} byte_range;
+
 typedef struct file_reader {
     const char *path;
     int fd;
     int64_t data_at;    // where the tensors start in the file
     int64_t data_bytes; // how many bytes follow there
     cJSON *header;
-    struct range {
-        int64_t begin, end;
-    } *ranges; // of each tensor, in the order of the header
+    byte_range *ranges; // of each tensor, in the order of the header
 } file_reader;
 
 static od_status read_at(const file_reader *reader, void *out, int64_t size, int64_t at,
@@ -246,8 +248,8 @@ static od_status read_header(file_reader *reader, size_t max_bytes, od_error *er
     }
     free(text);
     if (status == OD_OK && !cJSON_IsObject(reader->header)) {
-        status = od_error_set(error, OD_E_CORRUPT, "%s: the header is no JSON object",
-                              reader->path);
+        status =
+            od_error_set(error, OD_E_CORRUPT, "%s: the header is no JSON object", reader->path);
     }
     reader->data_at = PREFIX_BYTES + (int64_t)size;
     reader->data_bytes = file_bytes - reader->data_at;
@@ -303,7 +305,7 @@ static od_status parse_shape(const char *path, const cJSON *entry, od_named_tens
 }
 
 static od_status parse_range(const file_reader *reader, const cJSON *entry, const char *name,
-                             int64_t bytes, struct range *out, od_error *error) {
+                             int64_t bytes, byte_range *out, od_error *error) {
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     if (!cJSON_IsArray(offsets) || cJSON_GetArraySize(offsets) != 2 ||
         !to_int(cJSON_GetArrayItem(offsets, 0), &out->begin) ||
@@ -327,13 +329,13 @@ static od_status parse_range(const file_reader *reader, const cJSON *entry, cons
 }
 
 static od_status parse_tensor(const file_reader *reader, const cJSON *entry, od_named_tensor *out,
-                              struct range *range, od_error *error) {
+                              byte_range *range, od_error *error) {
     int64_t bytes = 0;
     if (strlen(entry->string) >= OD_TENSOR_NAME_BYTES) {
         return od_error_set(error, OD_E_CORRUPT, "%s: a name has more than %d bytes: \"%.64s...\"",
                             reader->path, OD_TENSOR_NAME_BYTES - 1, entry->string);
     }
-    strcpy(out->name, entry->string);
+    snprintf(out->name, sizeof out->name, "%s", entry->string);
     if (!cJSON_IsObject(entry) || cJSON_GetArraySize(entry) != 3) {
         return od_error_set(error, OD_E_CORRUPT,
                             "%s: \"%s\" is no object of dtype, shape and data_offsets",
@@ -344,8 +346,8 @@ static od_status parse_tensor(const file_reader *reader, const cJSON *entry, od_
     return parse_range(reader, entry, out->name, bytes, range, error);
 }
 
-static od_status keep_metadata(const file_reader *reader, const cJSON *metadata, od_safetensors *out,
-                               od_error *error) {
+static od_status keep_metadata(const file_reader *reader, const cJSON *metadata,
+                               od_safetensors *out, od_error *error) {
     const cJSON *value;
     bool strings = cJSON_IsObject(metadata);
     cJSON_ArrayForEach(value, metadata) {
@@ -383,7 +385,7 @@ static od_status parse_tensors(file_reader *reader, od_safetensors *out, od_erro
 }
 
 static int by_begin(const void *a, const void *b) {
-    const struct range *left = a, *right = b;
+    const byte_range *left = a, *right = b;
     if (left->begin != right->begin) {
         return left->begin < right->begin ? -1 : 1;
     }
@@ -392,22 +394,21 @@ static int by_begin(const void *a, const void *b) {
 
 // The ranges must tile the data: each begins where the one before ended.
 static od_status check_tiling(const file_reader *reader, size_t count, od_error *error) {
-    struct range *sorted = malloc((count + 1) * sizeof *sorted);
+    byte_range *sorted = malloc((count + 1) * sizeof *sorted);
     if (sorted == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "%s: no memory", reader->path);
     }
     memcpy(sorted, reader->ranges, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_begin);
-    sorted[count] = (struct range){reader->data_bytes, reader->data_bytes};
+    sorted[count] = (byte_range){reader->data_bytes, reader->data_bytes};
     int64_t end = 0;
     od_status status = OD_OK;
     for (size_t i = 0; i <= count && status == OD_OK; i++) {
         if (sorted[i].begin != end) {
-            status = od_error_set(error, OD_E_CORRUPT, "%s: %s at byte %" PRId64 " of the data",
-                                  reader->path,
-                                  sorted[i].begin > end ? "no tensor has the bytes"
-                                                        : "two tensors overlap",
-                                  sorted[i].begin > end ? end : sorted[i].begin);
+            status = od_error_set(
+                error, OD_E_CORRUPT, "%s: %s at byte %" PRId64 " of the data", reader->path,
+                sorted[i].begin > end ? "no tensor has the bytes" : "two tensors overlap",
+                sorted[i].begin > end ? end : sorted[i].begin);
         }
         end = sorted[i].end;
     }
@@ -430,16 +431,17 @@ static od_status read_data(const file_reader *reader, od_safetensors *out, od_er
                             reader->path, total);
     }
     for (size_t i = 0; i < out->count; i++) {
-        struct range range = reader->ranges[i];
+        byte_range range = reader->ranges[i];
         out->tensors[i].data = next;
-        OD_TRY(read_at(reader, next, range.end - range.begin, reader->data_at + range.begin,
-                       error));
+        OD_TRY(
+            read_at(reader, next, range.end - range.begin, reader->data_at + range.begin, error));
         next += aligned(range.end - range.begin);
     }
     return OD_OK;
 }
 
-static od_status read_all(file_reader *reader, size_t max_bytes, od_safetensors *out, od_error *error) {
+static od_status read_all(file_reader *reader, size_t max_bytes, od_safetensors *out,
+                          od_error *error) {
     OD_TRY(read_header(reader, max_bytes, error));
     OD_TRY(parse_tensors(reader, out, error));
     OD_TRY(check_tiling(reader, out->count, error));

@@ -34,7 +34,7 @@ od_status od_safetensors_write(const char *path, const od_named_tensor *tensors,
 typedef struct od_safetensors {
     od_named_tensor *tensors; // data points into bytes
     size_t count;
-    char *metadata_json;      // the "__metadata__" object as text, or NULL
+    char *metadata_json; // the "__metadata__" object as text, or NULL
     void *bytes;
 } od_safetensors;
 

@@ -21,7 +21,7 @@ typedef struct od_philox {
     uint32_t key[2];
     uint32_t counter[4]; // [0] counts blocks of four draws; the rest names the stream
     uint32_t block[4];
-    int used;            // of block
+    int used; // of block
 } od_philox;
 
 // The bare bijection: out = philox4x32-10(counter, key).

@@ -16,8 +16,8 @@
 enum { SIDE = 28, IMAGE_BYTES = SIDE * SIDE };
 
 static void write_images(const char *folder, const char *name, uint32_t count, int first_pixel) {
-    uint8_t bytes[16 + 16 * IMAGE_BYTES] = {0, 0, 8, 3, 0, 0, 0, (uint8_t)count, 0, 0, 0, SIDE,
-                                            0, 0, 0, SIDE};
+    uint8_t bytes[16 + 16 * IMAGE_BYTES] = {0, 0, 8, 3,    0, 0, 0, (uint8_t)count,
+                                            0, 0, 0, SIDE, 0, 0, 0, SIDE};
     for (uint32_t i = 0; i < count * IMAGE_BYTES; i++) {
         bytes[16 + i] = (uint8_t)((uint32_t)first_pixel + i);
     }

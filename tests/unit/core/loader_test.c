@@ -117,7 +117,7 @@ static void every_sample_can_stand_everywhere(void **state) {
     od_dataset dataset = small(1);
     od_loader *loader = make(&dataset, true, false, 1);
     enum { EPOCHS = 4600 };
-    int32_t labels[COUNT];
+    int32_t labels[COUNT] = {0};
     static int places[COUNT][COUNT];
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         epoch_of(loader, epoch, labels);

@@ -55,11 +55,10 @@ static void every_part_of_the_name_counts(void **state) {
         uint32_t epoch;
         uint64_t index;
     } names[] = {
-        {1, OD_PURPOSE_INIT, 0, 0},    {1ull << 32, OD_PURPOSE_INIT, 0, 0},
-        {0, OD_PURPOSE_SHUFFLE, 0, 0}, {0, OD_PURPOSE_CONNECT, 0, 0},
-        {0, OD_PURPOSE_INIT, 1, 0},    {0, OD_PURPOSE_INIT, 0, 1},
-        {0, OD_PURPOSE_INIT, 0, 1ull << 32},
-        {0, OD_PURPOSE_INIT, 0, 0},
+        {1, OD_PURPOSE_INIT, 0, 0},          {1ull << 32, OD_PURPOSE_INIT, 0, 0},
+        {0, OD_PURPOSE_SHUFFLE, 0, 0},       {0, OD_PURPOSE_CONNECT, 0, 0},
+        {0, OD_PURPOSE_INIT, 1, 0},          {0, OD_PURPOSE_INIT, 0, 1},
+        {0, OD_PURPOSE_INIT, 0, 1ull << 32}, {0, OD_PURPOSE_INIT, 0, 0},
     };
     enum { NAMES = sizeof names / sizeof names[0] };
     uint32_t first[NAMES];

@@ -77,16 +77,16 @@ static void the_layout_is_the_published_one(void **state) {
 static void the_bytes_depend_on_the_arguments_alone(void **state) {
     char a[SCRATCH_PATH_BYTES], b[SCRATCH_PATH_BYTES];
     od_buffer first = {0}, second = {0};
-    assert_int_equal(od_safetensors_write(scratch_path(a, *state, "a"), three, 3, metadata, 2, NULL),
-                     OD_OK);
+    assert_int_equal(
+        od_safetensors_write(scratch_path(a, *state, "a"), three, 3, metadata, 2, NULL), OD_OK);
     scratch_write(*state, "b", "what stood there before", 23);
-    assert_int_equal(od_safetensors_write(scratch_path(b, *state, "b"), three, 3, metadata, 2, NULL),
-                     OD_OK);
+    assert_int_equal(
+        od_safetensors_write(scratch_path(b, *state, "b"), three, 3, metadata, 2, NULL), OD_OK);
     read_bytes(a, &first);
     read_bytes(b, &second);
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
-    assert_int_equal(access(strcat(b, ".tmp"), F_OK), -1);
+    assert_int_equal(access(scratch_path(b, *state, "b.tmp"), F_OK), -1);
     od_buffer_fini(&first);
     od_buffer_fini(&second);
 }
@@ -100,12 +100,12 @@ static void an_unwritable_place_leaves_nothing(void **state) {
     scratch_path(path, *state, "folder");
     assert_int_equal(mkdir(path, 0755), 0);
     assert_int_equal(od_safetensors_write(path, three, 3, NULL, 0, &error), OD_E_IO);
-    assert_int_equal(access(strcat(path, ".tmp"), F_OK), -1);
+    assert_int_equal(access(scratch_path(path, *state, "folder.tmp"), F_OK), -1);
     // A disk without room.
     if (access("/dev/full", W_OK) == 0) {
         char link[SCRATCH_PATH_BYTES];
         scratch_path(path, *state, "full");
-        assert_int_equal(symlink("/dev/full", strcat(strcpy(link, path), ".tmp")), 0);
+        assert_int_equal(symlink("/dev/full", scratch_path(link, *state, "full.tmp")), 0);
         assert_int_equal(od_safetensors_write(path, three, 3, NULL, 0, &error), OD_E_IO);
         assert_non_null(strstr(error.text, "No space left on device"));
         assert_int_equal(access(path, F_OK), -1);
@@ -142,7 +142,7 @@ static void tensors_are_aligned_whatever_the_offsets(void **state) {
     od_safetensors_fini(&file);
 }
 
-#define F32(name, shape, begin, end)                                                              \
+#define F32(name, shape, begin, end) \
     "\"" name "\":{\"dtype\":\"F32\",\"shape\":[" shape "],\"data_offsets\":[" begin "," end "]}"
 
 static void hostile_headers_are_refused(void **state) {
@@ -157,7 +157,8 @@ static void hostile_headers_are_refused(void **state) {
         {"{} x", "header: line 1", 0, 0},
         {"{\"a\":1}", "\"a\" is no object of dtype", 0, 0},
         {"{\"a\":{}}", "\"a\" is no object of dtype", 0, 0},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"offsets\":[0,4]}}", "no pair of whole numbers", 4, 0},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"offsets\":[0,4]}}", "no pair of whole numbers",
+         4, 0},
         {"{\"a\":{\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]}}", "has no dtype", 4, 0},
         {"{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}",
          "has dtype BF16; only F32 and I64", 4, OD_E_UNSUPPORTED},
@@ -172,12 +173,12 @@ static void hostile_headers_are_refused(void **state) {
         {"{" F32("a", "2", "0", "8") "}", "the file has 4 bytes of data", 4, 0},
         {"{" F32("a", "1", "0", "1e300") "}", "no pair of whole numbers", 4, 0},
         {"{" F32("a", "2", "0", "4") "}", "\"a\" has 4 bytes; its shape needs 8", 4, 0},
-        {"{" F32("a", "1", "0", "4") "," F32("b", "1", "0", "4") "}", "two tensors overlap at byte 0",
-         4, 0},
-        {"{" F32("a", "2", "0", "8") "," F32("b", "2", "4", "12") "}", "two tensors overlap at byte 4",
-         12, 0},
-        {"{" F32("a", "1", "0", "4") "," F32("b", "1", "8", "12") "}", "no tensor has the bytes at byte 4",
-         12, 0},
+        {"{" F32("a", "1", "0", "4") "," F32("b", "1", "0", "4") "}",
+         "two tensors overlap at byte 0", 4, 0},
+        {"{" F32("a", "2", "0", "8") "," F32("b", "2", "4", "12") "}",
+         "two tensors overlap at byte 4", 12, 0},
+        {"{" F32("a", "1", "0", "4") "," F32("b", "1", "8", "12") "}",
+         "no tensor has the bytes at byte 4", 12, 0},
         {"{" F32("a", "1", "4", "8") "}", "no tensor has the bytes at byte 0", 8, 0},
         {"{" F32("a", "1", "0", "4") "}", "no tensor has the bytes at byte 4", 9, 0},
         {"{}", "no tensor has the bytes at byte 0", 1, 0},

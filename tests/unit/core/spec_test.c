@@ -105,7 +105,8 @@ static void everything_given_is_read(void **state) {
         "\"seed\":9007199254740991,"
         "\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1,\"weight_decay\":0.02,\"beta1\":0.8,"
         "\"beta2\":0.99,\"momentum\":0.5},"
-        "\"schedule\":{\"type\":\"step\",\"warmup_epochs\":0.5,\"warmup_type\":\"const\",\"min_lr\":"
+        "\"schedule\":{\"type\":\"step\",\"warmup_epochs\":0.5,\"warmup_type\":\"const\",\"min_"
+        "lr\":"
         "1e-5,\"decay_epochs\":[1,2.5,4],\"decay_ratio\":0.3},"
         "\"grad_clip\":1.5,\"label_smoothing\":0.1},"
         "\"eval\":{\"every_epochs\":null,\"every_steps\":11},"
@@ -229,7 +230,8 @@ static void each_fault_is_named(void **state) {
         {"{\"model\":{\"arch\":\"vit\",\"heads\":5}," FASHION "}",
          "/model/heads is 5 and does not divide the width of 384; give a divisor"},
         {"{\"model\":{\"arch\":\"vit\",\"patch_size\":5}," FASHION "}",
-         "/model/patch_size is 5 and does not divide the image's side of 28; give one of 1, 2, 4, 7, "
+         "/model/patch_size is 5 and does not divide the image's side of 28; give one of 1, 2, 4, "
+         "7, "
          "14, 28"},
         {"{\"model\":{\"arch\":\"vit\",\"preset\":null,\"width\":64,\"heads\":4}," FASHION "}",
          "/model/depth is null, and model.preset is null too; give one of them"},
@@ -266,19 +268,22 @@ static void each_fault_is_named(void **state) {
          "/train/grad_accumulate_steps is 3 and does not divide the batch_size of 128; give a "
          "divisor"},
         {"{" VIT_N "," FASHION ",\"train\":{\"schedule\":{\"warmup_type\":\"const\"}}}",
-         "/train/schedule/warmup_type is \"const\", which goes with the schedule \"step\" only; give "
+         "/train/schedule/warmup_type is \"const\", which goes with the schedule \"step\" only; "
+         "give "
          "\"linear\""},
         {"{" VIT_N "," FASHION ",\"init_from\":\"/tmp/a\"}",
          "/init_from is \"/tmp/a\"; this version starts from random weights only; give null"},
         {"{" VIT_N "," FASHION ",\"resources\":{\"device\":\"cuda:GPU-1\"}}",
-         "/resources/device is \"cuda:GPU-1\"; this version computes on the CPU only; give \"auto\" "
+         "/resources/device is \"cuda:GPU-1\"; this version computes on the CPU only; give "
+         "\"auto\" "
          "or \"cpu\""},
         {"{" VIT_N "," FASHION ",\"resources\":{\"count\":2}}",
          "/resources/count is 2; this version computes on one device; give 1"},
         {"{" VIT_N "," FASHION ",\"resources\":{\"time_limit_s\":60}}",
          "/resources/time_limit_s is 60; this version has no time limit; give null"},
         {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"mixup\":{}}}",
-         "/data/mixup is {\"alpha\":0.8,\"cutmix_alpha\":1,\"prob\":1,\"switc...; this version has no "
+         "/data/mixup is {\"alpha\":0.8,\"cutmix_alpha\":1,\"prob\":1,\"switc...; this version has "
+         "no "
          "mixup; give null"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -293,14 +298,16 @@ static void faults_come_all_at_once(void **state) {
         "\"mnist\"",
         "/train/precision is \"bf16\"; this version computes in fp32 only",
         "/model/heads is 5 and does not divide the width of 384; give a divisor",
-        "/model/patch_size is 5 and does not divide the image's side of 32; give one of 1, 2, 4, 8, "
+        "/model/patch_size is 5 and does not divide the image's side of 32; give one of 1, 2, 4, "
+        "8, "
         "16, 32",
         "/residual/blocks/0 is 9; the model's blocks are 0 to 5",
         "/data/augment is \"auto\", which augments cifar10; this version cannot; give \"none\"",
     };
-    expect_faults("{\"model\":{\"arch\":\"vit\",\"heads\":5,\"patch_size\":5},\"data\":{\"dataset\":"
-                  "\"cifar10\"},\"residual\":{\"blocks\":[9]},\"train\":{\"precision\":\"bf16\"}}",
-                  expected, sizeof expected / sizeof expected[0]);
+    expect_faults(
+        "{\"model\":{\"arch\":\"vit\",\"heads\":5,\"patch_size\":5},\"data\":{\"dataset\":"
+        "\"cifar10\"},\"residual\":{\"blocks\":[9]},\"train\":{\"precision\":\"bf16\"}}",
+        expected, sizeof expected / sizeof expected[0]);
 }
 
 static void a_spec_without_defaults_is_the_callers_mistake(void **state) {
