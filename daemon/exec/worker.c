@@ -22,7 +22,8 @@ enum { PROBE_MS = 250, LOCK_FD = 3 };
 
 struct od_worker {
     od_worker_config config;
-    char *spec; // until it is written
+    // Its own copies, as the pool may need them when everybody else is gone.
+    char *state_dir, *program, *spec;
     bool child; // process is in use
     bool exited;
     bool told_alive;
@@ -42,6 +43,8 @@ struct od_worker {
 static void free_if_closed(od_worker *worker) {
     if (worker->closing && !worker->busy && worker->open_handles == 0) {
         od_rundir_files_close(&worker->files);
+        free(worker->state_dir);
+        free(worker->program);
         free(worker->spec);
         free(worker);
     }
@@ -210,17 +213,28 @@ static void probe_done(uv_work_t *request, int cancelled) {
 static od_status new_worker(const od_worker_config *config, const char *spec, od_worker **out,
                             od_error *error) {
     od_worker *worker = calloc(1, sizeof *worker);
-    if (worker == NULL || (worker->spec = strdup(spec)) == NULL) {
-        free(worker);
-        return od_error_set(error, OD_E_NO_MEMORY, "no memory to start a worker");
+    if (worker == NULL || (worker->spec = strdup(spec)) == NULL ||
+        (worker->state_dir = strdup(config->state_dir)) == NULL ||
+        (worker->program = strdup(config->program)) == NULL) {
+        goto err_memory;
     }
     worker->config = *config;
+    worker->config.state_dir = worker->state_dir;
+    worker->config.program = worker->program;
     worker->files = (od_rundir_files){-1, -1};
     (void)uv_timer_init(config->loop, &worker->timer); // cannot fail
     worker->timer.data = worker;
     worker->open_handles = 1;
     *out = worker;
     return OD_OK;
+
+err_memory:
+    if (worker != NULL) {
+        free(worker->state_dir);
+        free(worker->spec);
+    }
+    free(worker);
+    return od_error_set(error, OD_E_NO_MEMORY, "no memory to start a worker");
 }
 
 od_status od_worker_start(const od_worker_config *config, const char *spec, od_worker **out,

@@ -25,7 +25,7 @@ typedef struct od_worker_exit {
 
 typedef struct od_worker_config {
     uv_loop_t *loop;
-    const char *state_dir; // these strings outlive the worker
+    const char *state_dir; // strings are copied
     const char *program;
     int64_t job;
     int64_t attempt;
