@@ -28,6 +28,8 @@ export class FakeServer {
     streams = new Set();
     keptFrom = 0;
     port = 0;
+    /** Settles when streams may be opened. */
+    gate = Promise.resolve();
     #changed = [];
     #server = null;
     #root;
@@ -162,6 +164,7 @@ export class FakeServer {
         if (path === url.pathname) {
             await this.#file(url.pathname, response);
         } else if (path === "/events") {
+            await this.gate;
             this.#stream(request, url, response);
         } else {
             this.#api(request, path, url.searchParams, response);

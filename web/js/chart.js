@@ -199,8 +199,8 @@ export class Chart {
         if (this.#plot === null || signature !== this.#signature) {
             this.#signature = signature;
             this.#plot?.destroy();
+            this.#fillLegend(); // first, since it takes room from the plot
             this.#plot = new uPlot(this.#uplotOptions(), data, this.#ui.area);
-            this.#fillLegend();
         } else {
             this.#plot.setData(data);
         }

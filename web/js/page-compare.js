@@ -5,7 +5,6 @@
 import { getJson } from "./api.js";
 import { bandColor, Chart, ChartGroup } from "./chart.js";
 import { h, setText } from "./dom.js";
-import { number } from "./format.js";
 import { onFrame, throttle } from "./frame.js";
 import { fade, styleJobs } from "./palette.js";
 import { stateBadge } from "./parts.js";
@@ -13,7 +12,7 @@ import { curveFacts, emptyCurve, indexAt } from "./points.js";
 import { formatCompare, parseCompare } from "./route.js";
 import { Run } from "./run.js";
 import { RunsTable } from "./runs-table.js";
-import { armLabel, lowerIsBetter, seriesTitle, seriesValue, sortSeries } from "./series.js";
+import { armLabel, lowerIsBetter, seriesSpread, seriesTitle, seriesValue, sortSeries } from "./series.js";
 import { armCurve, meanStd } from "./stats.js";
 import { differencesTable, summaryTable } from "./summary.js";
 import { color, onTheme } from "./theme.js";
@@ -241,8 +240,10 @@ export class ComparePage {
         const title = row ? row.name || `Experiment ${row.id}` : jobs.length > 0 ? `${jobs.length} jobs side by side` : "Compare";
         setText(this.ui.heading, title);
         this.app.title(title);
-        this.ui.message.hidden = jobs.length > 0;
-        setText(this.ui.message, "Pick jobs here or in the list: two or more, or an experiment.");
+        const all = this.#jobIds().length;
+        this.ui.message.hidden = jobs.length > 0 && all <= MOST_JOBS;
+        setText(this.ui.message, all > MOST_JOBS ? `The first ${MOST_JOBS} of ${all} jobs are shown.`
+            : "Pick jobs here or in the list: two or more, or an experiment.");
         this.ui.panel.hidden = false;
         this.#offerJobs();
     }
@@ -296,7 +297,7 @@ export class ComparePage {
         for (const [name, chart] of this.#charts) {
             const curveOf = (/** @type {Job} */ job) => this.#runs.get(job.id)?.curves.get(name) ?? emptyCurve();
             if (mean) {
-                const drawn = arms.map((arm) => meanLines(arm, curveOf, styles));
+                const drawn = arms.map((arm) => meanLines(name, arm, curveOf, styles));
                 chart.show(drawn.flatMap(({ lines }) => lines), drawn.map(({ band }) => band));
             } else {
                 chart.show(this.#shown().map((job) => ({ label: runLabel(job), curve: curveOf(job), ...lineStyle(styles.get(job.id)) })));
@@ -413,11 +414,12 @@ function lineStyle(style) {
 
 /**
  * An arm as its mean, with its runs faintly behind it.
+ * @param {string} name of the series
  * @param {Arm} arm
  * @param {(job: Job) => import("./points.js").Curve} curveOf
  * @param {Map<number, import("./palette.js").Style>} styles
  */
-function meanLines(arm, curveOf, styles) {
+function meanLines(name, arm, curveOf, styles) {
     const curves = arm.jobs.map(curveOf);
     const { steps, mean, low, high, count } = armCurve(curves);
     const hex = color(styles.get(arm.jobs[0].id)?.token ?? "other-0");
@@ -425,7 +427,7 @@ function meanLines(arm, curveOf, styles) {
     const line = { label: arm.label, curve: { steps, values: mean }, color: hex, width: 2.25,
         note: (/** @type {number} */ step) => {
             const i = indexAt(steps, step);
-            const spread = Number.isFinite(high[i]) ? `± ${number(high[i] - mean[i], 2)}, ` : "";
+            const spread = Number.isFinite(high[i]) ? `± ${seriesSpread(name, high[i] - mean[i])}, ` : "";
             return `${spread}n = ${count[i] ?? 0}`;
         } };
     return { lines: arm.jobs.length > 1 ? [...quiet, line] : [line], band: { steps, low, high, color: bandColor(hex) } };

@@ -6,7 +6,8 @@ import { h, setChildren, setText } from "./dom.js";
 import { ago, bytes, duration, fromWire, grouped, number, percent, plainText } from "./format.js";
 import { onFrame, throttle } from "./frame.js";
 import { hue, mix } from "./palette.js";
-import { cancelButton, connectionChip, doneShare, progressBar, runTime, stateBadge, timesText, wholePercent } from "./parts.js";
+import { cancelButton, connectionChip, doneShare, progressBar, runTime, stateBadge, timesText,
+    variantText, wholePercent } from "./parts.js";
 import { emptyCurve } from "./points.js";
 import { formatHash, parseList, parseRange } from "./route.js";
 import { Run } from "./run.js";
@@ -30,7 +31,7 @@ const CHARTS = [
     { key: "loss", title: "Loss", format: number, log: false,
         lines: [["train/loss", "train", 1], ["val/loss", "validation", 0]] },
     { key: "acc", title: "Accuracy", format: percent, log: false,
-        lines: [["train/acc@1", "train", 1], ["val/acc@1", "validation", 0], ["val/acc@5", "validation, top 5", 2]] },
+        lines: [["train/acc@1", "train", 1], ["val/acc@1", "validation", 0]] },
     { key: "lr", title: "Learning rate", format: number, log: false, lines: [["train/lr", "rate", 0]] },
     { key: "grad", title: "Gradient norm", format: number, log: false, lines: [["train/grad/global_norm", "global", 0]] },
     { key: "speed", title: "Samples per second", format: grouped, log: false, lines: [["train/samples_per_sec", "training", 0]] },
@@ -156,7 +157,8 @@ export class JobPage {
         const head = h("div", { class: "job-head" },
             h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Jobs"), " / ", `${this.id}`),
             h("div", { class: "title-row" }, this.heading, this.badge.element, connectionChip(job.connection),
-                h("span", { class: "sub" }, job.model), h("span", { class: "spring" }), this.sibling, this.cancel.element),
+                h("span", { class: "sub" }, [job.model, variantText(job)].filter(Boolean).join(" · ")),
+                h("span", { class: "spring" }), this.sibling, this.cancel.element),
             this.reason, h("div", { class: "progress-cell wide" }, this.bar.element, this.share), this.facts);
         this.grid = h("div", { class: "charts of-job" });
         this.#buildCharts();
@@ -240,13 +242,14 @@ export class JobPage {
     #updateFacts(job) {
         const { progress, plan, metrics } = job;
         const best = metrics["val/acc@1"];
+        const speed = metrics["train/samples_per_sec"];
         /** @type {[string, string, string?][]} */
         const facts = [
             ["Step", progress ? `${grouped(progress.step)} of ${grouped(progress.steps)}` : "–"],
             ["Epoch", progress ? String(progress.epoch) : "–"],
             ENDED.has(job.state) || job.state === "queued" ? ["Run time", runTime(job, Date.now())]
                 : ["Remaining", duration(progress?.eta_s)],
-            ["Samples/s", grouped(progress?.samples_per_sec)],
+            ["Samples/s", grouped(progress?.samples_per_sec ?? (speed && fromWire(speed.last)))],
             ["Train loss", number(metrics["train/loss"] && fromWire(metrics["train/loss"].last))],
             ["Val. accuracy", best ? percent(fromWire(best.last)) : "–",
                 best?.max === undefined ? "" : `best ${percent(fromWire(best.max))} at step ${best.max_step}`],

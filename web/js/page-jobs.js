@@ -4,9 +4,11 @@
 import { h, setChildren, setText } from "./dom.js";
 import { ago, fromWire, number, percent } from "./format.js";
 import { formatHash, parseList } from "./route.js";
-import { cancelButton, connectionChip, copyable, doneShare, etaText, progressBar, stateBadge, timesText, wholePercent } from "./parts.js";
+import { cancelButton, connectionChip, copyable, doneShare, etaText, progressBar, stateBadge, timesText, variantText,
+    wholePercent } from "./parts.js";
 import { armLabel } from "./series.js";
 import { meanStd } from "./stats.js";
+import { meanStdText } from "./summary.js";
 
 /** @typedef {import("./types.js").Job} Job */
 /** @typedef {import("./types.js").Experiment} Experiment */
@@ -69,13 +71,6 @@ function jobRow(first, app, select) {
     return { element, update, box };
 }
 
-/** @param {Job} job */
-function variantText(job) {
-    const words = Object.entries(job.variant ?? {}).map(([key, value]) =>
-        `${key.split(".").pop()} ${typeof value === "string" ? value : JSON.stringify(value)}`);
-    return words.join(" · ");
-}
-
 /**
  * @param {Job} job
  * @param {string} series
@@ -111,10 +106,9 @@ function armsOf(experiment, jobs) {
 function armLine(label, jobs) {
     const done = jobs.filter((job) => job.state === "succeeded").length;
     const { mean, std, count } = meanStd(jobs.map((job) => fromWire(job.metrics["val/acc@1"]?.last)));
-    const spread = std === null ? "" : ` ± ${(100 * std).toFixed(2)}`;
     return h("li", {}, connectionChip(jobs[0].connection), label !== jobs[0].connection && h("span", {}, label),
         h("span", { class: "arm-value", title: `Validation accuracy, ${count} of ${jobs.length} runs` },
-            mean === null ? "–" : `${(100 * mean).toFixed(2)}${spread} %`),
+            meanStdText("val/acc@1", mean, std)),
         h("span", { class: "sub" }, `${done} of ${jobs.length} done`));
 }
 
@@ -125,6 +119,8 @@ function armLine(label, jobs) {
 function experimentRow(experiment, jobs) {
     const known = experiment.jobs.flatMap((id) => jobs.get(id) ?? []);
     const share = known.reduce((sum, job) => sum + doneShare(job), 0) / Math.max(1, known.length);
+    const all = experiment.jobs.length;
+    const runs = known.length < all ? `${known.length} of ${all} runs loaded` : `${all} runs`;
     const bar = progressBar(`Progress of experiment ${experiment.id}`);
     bar.update(share, experiment.state);
     return h("li", { class: "experiment" },
@@ -132,7 +128,7 @@ function experimentRow(experiment, jobs) {
             h("a", { href: formatHash("/compare", { experiment: experiment.id }), class: "strong" },
                 experiment.name || `experiment ${experiment.id}`),
             stateBadge(experiment.state).element,
-            h("span", { class: "sub" }, `${experiment.jobs.length} runs · ${ago(experiment.created_at, Date.now())}`)),
+            h("span", { class: "sub" }, `${runs} · ${ago(experiment.created_at, Date.now())}`)),
         h("div", { class: "progress-cell" }, bar.element, h("span", { class: "share" }, wholePercent(share))),
         h("ul", { class: "arms" }, ...[...armsOf(experiment, jobs)].map(([label, list]) => armLine(label, list))));
 }

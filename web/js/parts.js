@@ -132,6 +132,15 @@ export function timesText(job) {
 }
 
 /**
+ * What sets a job apart from the others of its experiment: connection linear · seed 0
+ * @param {Job} job
+ */
+export function variantText(job) {
+    return Object.entries(job.variant ?? {}).map(([key, value]) =>
+        `${key.split(".").pop()} ${typeof value === "string" ? value : JSON.stringify(value)}`).join(" · ");
+}
+
+/**
  * How long a job has run, or ran.
  * @param {Job} job
  * @param {number} now_ms

@@ -73,6 +73,15 @@ export function seriesValue(name, value) {
 }
 
 /**
+ * A distance between two values of a series, without its unit: 0.21 of 86.12 ± 0.21 %.
+ * @param {string} name
+ * @param {number} distance
+ */
+export function seriesSpread(name, distance) {
+    return name.includes("/acc@") ? (100 * distance).toFixed(2) : number(distance, 2);
+}
+
+/**
  * Whether a lower value is the better one.
  * @param {string} name
  */

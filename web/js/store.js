@@ -2,12 +2,14 @@
 // The jobs that this tab knows, kept up to date by events. A job is a plain object that is
 // changed in place; listeners hear which ids changed, once per frame.
 import { getJson, ApiError } from "./api.js";
-import { onFrame } from "./frame.js";
+import { onFrame, throttle } from "./frame.js";
 import { fromWire } from "./format.js";
 import { lowerIsBetter } from "./series.js";
 
 /** @typedef {import("./types.js").Job} Job */
 /** @typedef {import("./types.js").ServerEvent} ServerEvent */
+
+const NEW_JOBS_EVERY_MS = 250;
 
 export const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
@@ -78,6 +80,8 @@ export class Store {
      * @type {Set<ServerEvent[]>}
      */
     #held = new Set();
+    // An experiment brings many jobs at once, and its own row.
+    #loadNew = throttle(() => this.loadList().catch(() => {}), NEW_JOBS_EVERY_MS);
     #notify = () => {
         const changed = this.#changed;
         this.#changed = new Set();
@@ -113,7 +117,7 @@ export class Store {
             applyEvent(job, event);
             this.#touch(job.id);
         } else if (event.type === "state" && this.loaded) {
-            this.loadJob(event.data.job).catch(() => {});
+            this.#loadNew();
         }
         if (event.type === "state" && job?.experiment) {
             this.#recount(job.experiment);

@@ -7,9 +7,9 @@
 //
 // EventSource would try again on its own, but not after an answer like 503, and not soon; so a
 // broken stream is closed and opened anew behind the last event (`?after=`, which means the
-// same as Last-Event-ID). Every time it opens, and when the server says that the wanted events
-// are gone (`reset`), listeners of `sync` fetch the state anew. Nothing can fall in between:
-// the stream is open before they ask.
+// same as Last-Event-ID). Every time it opens but the first, and when the server says that the
+// wanted events are gone (`reset`), listeners of `sync` fetch the state anew. Nothing can fall in
+// between: the stream is open before they ask.
 import { eventsAddress } from "./api.js";
 
 const TYPES = /** @type {const} */ (["state", "metrics", "progress", "log"]);
@@ -35,10 +35,11 @@ export class Stream {
     #onState = new Set();
     /** @type {StreamState} */
     state = "opening";
-    #opened = () => {};
+    #settled = false;
+    #resolve = () => {};
     /** Settles when the stream is open, or when it takes so long that one should not wait. */
     ready = new Promise((resolve) => {
-        this.#opened = () => resolve(undefined);
+        this.#resolve = () => resolve(undefined);
     });
 
     start() {
@@ -50,7 +51,7 @@ export class Stream {
             }
         });
         window.addEventListener("online", () => this.state === "down" && this.#open());
-        setTimeout(this.#opened, READY_MS);
+        setTimeout(() => this.#settle(), READY_MS);
         if (document.visibilityState === "hidden") {
             this.#sleep();
         } else {
@@ -79,14 +80,10 @@ export class Stream {
         const source = new EventSource(eventsAddress(this.#after));
         this.#source = source;
         source.onopen = () => {
-            const first = this.state === "opening" && this.#after === null;
             this.#delay_ms = FIRST_DELAY_MS;
             this.#setState("live");
-            this.#opened();
-            if (!first || this.#synced) {
-                this.#sync();
-            }
-            this.#synced = true;
+            // Whoever did not wait asked too early, and asks again.
+            this.#settled ? this.#sync() : this.#settle();
         };
         source.onerror = () => this.#retry();
         for (const type of TYPES) {
@@ -98,7 +95,10 @@ export class Stream {
         });
     }
 
-    #synced = false;
+    #settle() {
+        this.#settled = true;
+        this.#resolve();
+    }
 
     #close() {
         clearTimeout(this.#timer);
@@ -118,7 +118,7 @@ export class Stream {
         this.#close();
         this.#after = null;
         this.#setState("asleep");
-        this.#opened();
+        this.#settle();
     }
 
     /** @param {StreamState} state */

@@ -2,7 +2,7 @@
 // The tables of a comparison: what each arm reached, and how two arms differ seed by seed.
 import { h, s, swatch } from "./dom.js";
 import { fromWire, number } from "./format.js";
-import { armLabel, seriesTitle, seriesValue } from "./series.js";
+import { armLabel, lowerIsBetter, seriesSpread, seriesTitle, seriesValue } from "./series.js";
 
 /** @typedef {import("./types.js").SummaryArm} SummaryArm */
 /** @typedef {import("./types.js").SummaryDifference} SummaryDifference */
@@ -31,10 +31,8 @@ export function meanStdText(series, mean, std) {
     if (mean === null) {
         return "–";
     }
-    if (series.includes("/acc@")) {
-        return `${(100 * mean).toFixed(2)}${std === null ? "" : ` ± ${(100 * std).toFixed(2)}`} %`;
-    }
-    return `${number(mean)}${std === null ? "" : ` ± ${number(std, 2)}`}`;
+    const spread = std === null ? "" : ` ± ${seriesSpread(series, std)}`;
+    return series.includes("/acc@") ? `${(100 * mean).toFixed(2)}${spread} %` : `${seriesValue(series, mean)}${spread}`;
 }
 
 /**
@@ -49,7 +47,7 @@ export function summaryTable(arms, series, colorOf, bestOf) {
             const facts = bestOf(job);
             return facts === null ? [] : [{ job, ...facts }];
         });
-        const lower = !series.includes("/acc@");
+        const lower = lowerIsBetter(series);
         const best = known.reduce((/** @type {typeof known[number]|null} */ top, one) =>
             top === null || (lower ? one.best < top.best : one.best > top.best) ? one : top, null);
         return h("tr", {}, h("th", { scope: "row" }, swatch(colorOf(arm.jobs[0])), " ", armLabel(arm.variant) || "all"),

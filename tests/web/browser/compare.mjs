@@ -46,6 +46,8 @@ test("an experiment shows each arm's mean, its deviation and its count", async (
     await waitForValue(page, "Training loss", "linear", "0.6714");
     const row = chart(page, "Training loss").locator(".legend li").first();
     assert.match((await row.innerText()).replace(/\s+/g, " "), /linear 0\.6714 ± 0\.14, n = 2/);
+    const accuracy = await chart(page, "Validation accuracy").locator(".legend li").first().innerText();
+    assert.match(accuracy.replace(/\s+/g, " "), /linear 81\.00 % ± 1\.41, n = 2/);
     await page.getByRole("button", { name: "Each run" }).click();
     await waitForValue(page, "Training loss", "#3 linear, seed 1", "0.7714");
     assert.equal((await legend(page, "Training loss")).length, 4);
@@ -110,6 +112,15 @@ test("charts and jobs are added and taken away, all in the address", async () =>
     assert.deepEqual(await page.locator("figure.chart h3").allInnerTexts(),
         ["Training loss", "Validation accuracy", "Stream norm ‖x‖², mean over all connections", "Gradient norm"]);
     assert.equal(await chart(page, "Gradient norm").getByRole("button", { name: "log axis" }).getAttribute("aria-pressed"), "true");
+    assertClean(page);
+    await page.context().close();
+});
+
+test("of very many jobs the first are shown, and that is said", async () => {
+    const ids = Array.from({ length: 70 }, (_, i) => i + 1);
+    const page = await open(`jobs=${ids.join(",")}`, () => ids.slice(4).forEach(() => server.addJob()));
+    await page.getByText("The first 64 of 70 jobs are shown.").waitFor();
+    assert.equal(await page.locator("table.runs tbody tr").count(), 64);
     assertClean(page);
     await page.context().close();
 });

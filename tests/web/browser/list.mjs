@@ -53,12 +53,18 @@ test("the list has all facts of its jobs and follows events", async () => {
     await page.context().close();
 });
 
-test("a job that somebody else posts appears by itself", async () => {
+test("jobs that somebody else posts appear by themselves, at few requests", async () => {
     const page = await open(() => server.addJob());
     await row(page, 1).waitFor();
-    server.addJob({ name: "posted later" });
-    server.setState(2, "queued");
-    await row(page, 2).getByText("posted later").waitFor();
+    const before = server.requests.length;
+    for (let id = 2; id <= 31; id++) {
+        server.addJob({ name: `posted ${id}` });
+        server.setState(id, "queued");
+    }
+    await row(page, 31).getByText("posted 31").waitFor();
+    assert.equal(await page.locator("table.jobs tbody tr").count(), 31);
+    const lists = server.requests.slice(before).filter((line) => line.startsWith("GET /api/v1/jobs"));
+    assert.ok(lists.length <= 3, `${lists.length} requests for 30 new jobs`);
     assertClean(page);
     await page.context().close();
 });

@@ -117,6 +117,21 @@ test("when events are gone, the state is fetched anew", async () => {
     await page.context().close();
 });
 
+test("a stream that opens late leaves no hole", async () => {
+    let release;
+    server.gate = new Promise((resolve) => {
+        release = resolve;
+    });
+    const page = await open("/#/jobs/1");
+    await waitForValue(page, "Samples per second", "training", "2,500");
+    assert.equal(await page.locator("#live").innerText(), "connecting");
+    server.measure(1, 550, values(550, 0));
+    release();
+    await waitForValue(page, "Samples per second", "training", "2,550");
+    assertClean(page);
+    await page.context().close();
+});
+
 test("a page that is opened while the server is away fills when it comes", async () => {
     const page = await open("/#/");
     await page.locator("td.name").first().waitFor();

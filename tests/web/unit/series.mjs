@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { armLabel, blockSeries, blockSites, lowerIsBetter, matches, parseActivation, seriesTitle, seriesValue,
+import { armLabel, blockSeries, blockSites, lowerIsBetter, matches, parseActivation, seriesSpread, seriesTitle, seriesValue,
     sortSeries } from "../../../web/js/series.js";
 import { run, test } from "../tap.mjs";
 
@@ -32,6 +32,8 @@ test("series have titles and units; unknown ones keep their name", () => {
     assert.equal(seriesTitle("constructor"), "constructor");
     assert.equal(seriesValue("val/acc@1", 0.8612), "86.12 %");
     assert.equal(seriesValue("train/loss", 0.8612), "0.8612");
+    assert.equal(seriesSpread("val/acc@1", 0.0021), "0.21");
+    assert.equal(seriesSpread("train/loss", 0.0214), "0.021");
     assert.equal(lowerIsBetter("val/loss"), true);
     assert.equal(lowerIsBetter("val/acc@5"), false);
 });
