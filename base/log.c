@@ -44,8 +44,9 @@ void od_log(od_log_level level, const char *message, const char *fields, ...) {
     char line[LINE_BYTES];
     char quoted[LINE_BYTES / 2];
     char now[OD_CLOCK_TEXT_BYTES];
-    int used = snprintf(line, sizeof line, "%s level=%s msg=%s ", od_clock_text(now, od_clock_wall_ms()),
-                        names[level], od_log_quote(quoted, sizeof quoted, message));
+    int used =
+        snprintf(line, sizeof line, "%s level=%s msg=%s ", od_clock_text(now, od_clock_wall_ms()),
+                 names[level], od_log_quote(quoted, sizeof quoted, message));
     va_list arguments;
     va_start(arguments, fields);
     int more = vsnprintf(line + used, sizeof line - (size_t)used, fields, arguments);

@@ -31,8 +31,7 @@ typedef struct od_faults {
 } od_faults;
 
 od_status od_faults_add(od_faults *faults, const char *pointer, const char *format,
-                        ...) OD_MUST_CHECK
-__attribute__((format(printf, 3, 4)));
+                        ...) OD_MUST_CHECK __attribute__((format(printf, 3, 4)));
 bool od_faults_full(const od_faults *faults);
 void od_faults_fini(od_faults *faults);
 // A JSON array of {"pointer", "detail"}; NULL: no memory.

@@ -5,8 +5,8 @@ const char *od_status_text(od_status status) {
     switch (status) {
     case OD_OK:
         return "ok";
-#define X(name, text)                                                                             \
-    case name:                                                                                    \
+#define X(name, text) \
+    case name:        \
         return text;
         OD_STATUS_MAP(X)
 #undef X

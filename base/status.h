@@ -5,21 +5,21 @@
 #define OD_BASE_STATUS_H
 
 // name, text
-#define OD_STATUS_MAP(X)                                                                          \
-    X(OD_E_INVALID, "invalid value")                                                              \
-    X(OD_E_SYNTAX, "malformed input")                                                             \
-    X(OD_E_NOT_FOUND, "not found")                                                                \
-    X(OD_E_EXISTS, "already exists")                                                              \
-    X(OD_E_CONFLICT, "not possible in this state")                                                \
-    X(OD_E_UNSUPPORTED, "not supported")                                                          \
-    X(OD_E_TOO_LARGE, "too large")                                                                \
-    X(OD_E_CORRUPT, "corrupt data")                                                               \
-    X(OD_E_IO, "input/output error")                                                              \
-    X(OD_E_NO_MEMORY, "out of memory")                                                            \
-    X(OD_E_BUSY, "busy")                                                                          \
-    X(OD_E_NON_FINITE, "non-finite value")                                                        \
-    X(OD_E_DATABASE, "database error")                                                            \
-    X(OD_E_DEVICE, "device error")                                                                \
+#define OD_STATUS_MAP(X)                           \
+    X(OD_E_INVALID, "invalid value")               \
+    X(OD_E_SYNTAX, "malformed input")              \
+    X(OD_E_NOT_FOUND, "not found")                 \
+    X(OD_E_EXISTS, "already exists")               \
+    X(OD_E_CONFLICT, "not possible in this state") \
+    X(OD_E_UNSUPPORTED, "not supported")           \
+    X(OD_E_TOO_LARGE, "too large")                 \
+    X(OD_E_CORRUPT, "corrupt data")                \
+    X(OD_E_IO, "input/output error")               \
+    X(OD_E_NO_MEMORY, "out of memory")             \
+    X(OD_E_BUSY, "busy")                           \
+    X(OD_E_NON_FINITE, "non-finite value")         \
+    X(OD_E_DATABASE, "database error")             \
+    X(OD_E_DEVICE, "device error")                 \
     X(OD_E_INTERNAL, "internal error")
 
 enum od_status_index {
@@ -39,12 +39,12 @@ typedef enum od_status {
 #define OD_MUST_CHECK __attribute__((warn_unused_result))
 
 // Hands a failure up to the caller. Only where nothing has to be undone.
-#define OD_TRY(expression)                                                                        \
-    do {                                                                                          \
-        od_status od_try_status_ = (expression);                                                  \
-        if (od_try_status_ != OD_OK) {                                                            \
-            return od_try_status_;                                                                \
-        }                                                                                         \
+#define OD_TRY(expression)                       \
+    do {                                         \
+        od_status od_try_status_ = (expression); \
+        if (od_try_status_ != OD_OK) {           \
+            return od_try_status_;               \
+        }                                        \
     } while (0)
 
 // "invalid value" for OD_E_INVALID; "ok" for OD_OK.

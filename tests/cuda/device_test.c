@@ -33,8 +33,7 @@ static void no_device_is_an_error(void **state) {
     od_status status = od_backend_cuda.open(NULL, &device, &error);
     simt_set_device_count(1);
     assert_int_equal(status, OD_E_DEVICE);
-    assert_string_equal(error.text,
-                        "no usable CUDA device: no CUDA-capable device is detected");
+    assert_string_equal(error.text, "no usable CUDA device: no CUDA-capable device is detected");
     assert_null(device);
 }
 

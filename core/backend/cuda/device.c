@@ -42,8 +42,8 @@ static od_status find_gpu(od_device *device, od_error *error) {
     if (result != cudaSuccess) {
         return od_error_set(error, OD_E_DEVICE, "CUDA device 0: %s", cudaGetErrorString(result));
     }
-    snprintf(device->description, sizeof device->description, "cublas %d on %.200s",
-             CUBLAS_VERSION, properties.name);
+    snprintf(device->description, sizeof device->description, "cublas %d on %.200s", CUBLAS_VERSION,
+             properties.name);
     return OD_OK;
 }
 
@@ -114,10 +114,9 @@ static void cuda_free(od_device *device, void *memory) {
 
 static void cuda_upload(od_device *device, void *to, const void *from_host, size_t bytes) {
     if (device->error.status == OD_OK) {
-        od_cuda_check(
-            device,
-            cudaMemcpyAsync(to, from_host, bytes, cudaMemcpyHostToDevice, device->stream),
-            "upload");
+        od_cuda_check(device,
+                      cudaMemcpyAsync(to, from_host, bytes, cudaMemcpyHostToDevice, device->stream),
+                      "upload");
         // The caller may change its memory as soon as this returns.
         od_cuda_check(device, cudaStreamSynchronize(device->stream), "upload");
     }
@@ -154,18 +153,17 @@ static const char *cuda_describe(const od_device *device) {
     return device->description;
 }
 
-const od_backend od_backend_cuda = {
-    .name = "cuda",
-    .open = cuda_open,
-    .describe = cuda_describe,
-    .close = cuda_close,
-    .alloc = cuda_alloc,
-    .free = cuda_free,
-    .upload = cuda_upload,
-    .download = cuda_download,
-    .zero = cuda_zero,
-    .sync = cuda_sync,
+const od_backend od_backend_cuda = {.name = "cuda",
+                                    .open = cuda_open,
+                                    .describe = cuda_describe,
+                                    .close = cuda_close,
+                                    .alloc = cuda_alloc,
+                                    .free = cuda_free,
+                                    .upload = cuda_upload,
+                                    .download = cuda_download,
+                                    .zero = cuda_zero,
+                                    .sync = cuda_sync,
 #define X(kernel) .kernel = od_cuda_##kernel,
-    OD_KERNEL_MAP(X)
+                                    OD_KERNEL_MAP(X)
 #undef X
 };

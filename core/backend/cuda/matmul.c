@@ -11,12 +11,12 @@ static void product(od_device *device, cublasOperation_t op_a, cublasOperation_t
     if (device->error.status != OD_OK) {
         return;
     }
-    cublasStatus_t status =
-        cublasSgemm(device->blas, op_a, op_b, (int)m, (int)n, (int)k, &one, a, (int)lda, b,
-                    (int)ldb, &beta, c, (int)ldc);
+    cublasStatus_t status = cublasSgemm(device->blas, op_a, op_b, (int)m, (int)n, (int)k, &one, a,
+                                        (int)lda, b, (int)ldb, &beta, c, (int)ldc);
     if (status != CUBLAS_STATUS_SUCCESS) {
-        od_error_set(&device->error, OD_E_DEVICE, "cuBLAS: product of %lld x %lld x %lld: status %d",
-                     (long long)m, (long long)n, (long long)k, (int)status);
+        od_error_set(&device->error, OD_E_DEVICE,
+                     "cuBLAS: product of %lld x %lld x %lld: status %d", (long long)m, (long long)n,
+                     (long long)k, (int)status);
     }
 }
 
