@@ -68,7 +68,8 @@ typedef struct queue_step {
     od_state_change change;
     char reason[160];
     int64_t attempt;
-    char *spec; // of a start
+    int64_t slots; // that a start holds until it is known whether there is one
+    char *spec;    // of a start
     od_event_list events;
 } queue_step;
 
@@ -160,7 +161,7 @@ static void started(void *ctx, od_status status, const od_error *error) {
     roster_entry *entry = roster_find(&queue->roster, step->job);
     od_error fault;
     if (status != OD_OK) {
-        queue->slots_free += entry != NULL ? entry->threads : 0;
+        queue->slots_free += step->slots; // also when the job was cancelled meanwhile
         step_failed(step, entry, status, error);
     } else {
         queue_publish(queue, &step->events);
@@ -183,7 +184,8 @@ static void start_job(od_queue *queue, roster_entry *entry) {
         queue_schedule_later(queue);
         return;
     }
-    queue->slots_free -= entry->threads;
+    step->slots = entry->threads;
+    queue->slots_free -= step->slots;
     od_store_write(queue->config.store, start_work, started, step);
 }
 

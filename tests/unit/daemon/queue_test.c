@@ -400,6 +400,31 @@ static outcome submit(world *w, const char *last_spec, const od_idempotency *key
     return o;
 }
 
+static outcome overtaken;
+
+// The first job's slots are not free yet: this comes before the start that they make possible.
+static void cancel_the_second(world *w, int64_t job, od_job_state state) {
+    if (job == 1 && state == OD_JOB_SUCCEEDED) {
+        od_queue_ask(w->queue, 2, OD_QUEUE_CANCEL, on_done, &overtaken);
+    }
+}
+
+static void a_cancel_that_overtakes_a_start_gives_the_slots_back(void **state) {
+    world *w = *state;
+    overtaken = (outcome){0};
+    w->on_state = cancel_the_second;
+    world_start(w, NULL);
+    int64_t first = world_submit(w, "wait", "\"resources\": {\"threads\": 2}");
+    int64_t second = world_submit(w, "succeed", "");
+    world_wait(w, first, OD_JOB_RUNNING, 1);
+    kill(worker_pid(w, first), SIGUSR1);
+    world_wait(w, second, OD_JOB_CANCELLED, 1);
+    int64_t third = world_submit(w, "succeed", "\"resources\": {\"threads\": 2}");
+    world_wait(w, third, OD_JOB_SUCCEEDED, 1);
+    world_assert_states(w, second, "queued cancelled");
+    assert_int_equal(od_queue_get_slots(w->queue).free, 2);
+}
+
 static void an_experiment_is_made_with_all_its_jobs_or_not_at_all(void **state) {
     world *w = *state;
     world_start(w, NULL);
@@ -595,6 +620,7 @@ int main(void) {
         TEST(an_ended_job_is_deleted_with_its_files),
         TEST(a_deletion_that_was_cut_off_is_finished_by_the_next_start),
         TEST(a_job_is_edited),
+        TEST(a_cancel_that_overtakes_a_start_gives_the_slots_back),
         TEST(an_experiment_is_made_with_all_its_jobs_or_not_at_all),
         TEST(a_key_makes_a_request_happen_once),
         TEST(a_new_daemon_adopts_a_living_worker),

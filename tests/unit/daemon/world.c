@@ -104,6 +104,9 @@ static void publish(void *ctx, const od_event *events, size_t count) {
         assert_int_equal(events[i].final, od_job_state_ended((od_job_state)found));
         w->states[w->state_count].job = events[i].job;
         w->states[w->state_count++].state = (od_job_state)found;
+        if (w->on_state != NULL) {
+            w->on_state(w, events[i].job, (od_job_state)found);
+        }
         cJSON_Delete(data);
     }
 }

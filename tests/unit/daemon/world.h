@@ -25,6 +25,8 @@ typedef struct world {
     size_t state_count;
     int64_t last_event; // id
     size_t event_count;
+    // Called from inside the queue, right when a state is published; may be NULL.
+    void (*on_state)(struct world *w, int64_t job, od_job_state state);
 } world;
 
 // cmocka setup and teardown: *state is a world with an open store. world_start adds the queue.
