@@ -17,6 +17,7 @@ AM_TESTS_ENVIRONMENT += \
 # One line a file, relative to the root; they belong into EXTRA_DIST too.
 SYSTEM_TESTS =
 SYSTEM_TESTS += tests/system/daemon_test.py
+SYSTEM_TESTS += tests/system/readme_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)
 LONG_TESTS =
