@@ -75,17 +75,19 @@ class Place:
         assert done.returncode == 0, done.stderr
         return Run(f"{self.path}/{folder}")
 
-    def start(self, spec, folder="run"):
-        return Background([WORKER, "run", self.write(spec), "--dir", f"{self.path}/{folder}"])
+    def start(self, spec, folder="run", full=False):
+        return Background([WORKER, "run", self.write(spec), "--dir", f"{self.path}/{folder}"], full)
 
 
 class Background:
     """A worker whose stderr is a pipe of one page: it cannot run far ahead of who reads it, so that a
-    signal sent after a line finds it in the middle of its run, however slow this machine is."""
+    signal sent after a line finds it in the middle of its run, however slow this machine is. With a
+    full pipe it waits in its first line, which comes before its first step."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, full):
         self.reader, writer = os.pipe()
         fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writer, b"\n" * (4095 if full else 0))
         self.process = subprocess.Popen(arguments, stderr=writer)
         os.close(writer)
 
@@ -95,6 +97,18 @@ class Background:
             byte = os.read(self.reader, 1)
             assert byte, f"the worker ended without \"{part}\""
             line = byte if line.endswith(b"\n") else line + byte
+
+    def wait_for_lock(self, path):
+        while True:
+            try:
+                with open(path) as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except FileNotFoundError:
+                pass
+            except BlockingIOError:
+                return
+            assert self.process.poll() is None, "the worker ended without its lock"
+            os.sched_yield()
 
     def signal_and_wait(self, number):
         self.process.send_signal(number)
@@ -338,6 +352,30 @@ def test_stopped_by_a_signal_and_resumed(place):
     assert resumed.exact_points() == whole.exact_points()
 
 
+def test_stopped_before_its_first_step(place):
+    spec = place.spec(train=LONG, eval={"every_steps": 2})
+    whole = place.succeed(spec, "whole")
+    step = 0
+    for _ in range(2):
+        worker = place.start(spec, "stopped", full=True)
+        worker.wait_for_lock(f"{place.path}/stopped/lock")
+        assert worker.signal_and_wait(signal.SIGTERM) == 3
+        run = Run(f"{place.path}/stopped")
+        end = run.end()
+        assert (end["outcome"], end["step"]) == ("stopped", step), end
+        assert run.checkpoints() == ([f"step-{step:08d}"] if step > 0 else []), run.checkpoints()
+        if step == 0:  # the second time it goes on from a checkpoint
+            worker = place.start(spec, "stopped")
+            worker.wait_for_line('msg="validation" step=2 ')
+            assert worker.signal_and_wait(signal.SIGTERM) == 3
+            step = Run(f"{place.path}/stopped").end()["step"]
+            for name in Run(f"{place.path}/stopped").checkpoints():
+                if name != f"step-{step:08d}":
+                    shutil.rmtree(f"{place.path}/stopped/checkpoints/{name}")
+    resumed = place.succeed(spec, "stopped")
+    assert resumed.model() == whole.model() and resumed.exact_points() == whole.exact_points()
+
+
 def test_a_finished_run_is_not_done_again(place):
     first = place.succeed(place.spec())
     model = first.model()
@@ -386,6 +424,23 @@ def test_all_checkpoints_broken_is_a_new_start(place):
         os.truncate(f"{place.path}/broken/checkpoints/{name}/optimizer.safetensors", 8)
     run = place.succeed(spec, "broken")
     assert run.of("start")[-1]["step"] == 0 and len(run.of("log")) == 3
+    assert run.model() == whole.model() and run.exact_points() == whole.exact_points()
+
+
+def test_a_checkpoint_that_fits_in_part_leaves_no_trace(place):
+    spec = place.spec(checkpoint={"every_steps": None, "every_epochs": None})
+    whole = place.succeed(spec, "whole")
+    shutil.copytree(f"{place.path}/whole", f"{place.path}/odd")
+    folder = f"{place.path}/odd/checkpoints/step-00000024"
+    # The model is right, the optimizer's state has other names; sizes and checksums are right.
+    shutil.copy(f"{folder}/model.safetensors", f"{folder}/optimizer.safetensors")
+    with open(f"{folder}/state.json") as file:
+        state = json.load(file)
+    state["files"]["optimizer.safetensors"] = state["files"]["model.safetensors"]
+    with open(f"{folder}/state.json", "w") as file:
+        json.dump(state, file)
+    run = place.succeed(spec, "odd")
+    assert run.of("start")[-1]["step"] == 0 and "step-00000024 is broken" in run.of("log")[0]["message"]
     assert run.model() == whole.model() and run.exact_points() == whole.exact_points()
 
 
