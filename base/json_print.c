@@ -77,21 +77,21 @@ static int compare_names(const void *left, const void *right) {
 }
 
 static od_status write_children(od_buffer *out, const cJSON *parent, bool sorted) {
-    size_t count = (size_t)cJSON_GetArraySize(parent);
-    const cJSON **children = malloc((count + 1) * sizeof(const cJSON *));
+    size_t room = (size_t)cJSON_GetArraySize(parent) + 1;
+    const cJSON **children = malloc(room * sizeof(const cJSON *));
     if (children == NULL) {
         return OD_E_NO_MEMORY;
     }
-    size_t i = 0;
+    size_t count = 0;
     const cJSON *child;
     cJSON_ArrayForEach(child, parent) {
-        children[i++] = child;
+        children[count++] = child;
     }
     if (sorted && cJSON_IsObject(parent)) {
         qsort(children, count, sizeof(const cJSON *), compare_names);
     }
     od_status status = OD_OK;
-    for (i = 0; status == OD_OK && i < count; i++) {
+    for (size_t i = 0; status == OD_OK && i < count; i++) {
         status = od_buffer_append_text(out, i > 0 ? "," : "");
         if (status == OD_OK && cJSON_IsObject(parent)) {
             status = write_string(out, children[i]->string);

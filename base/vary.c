@@ -277,6 +277,18 @@ static od_status visit(expansion *work, size_t combination, od_vary *out) {
     return work->faults->count == 0 ? add_job(work, out) : OD_OK;
 }
 
+static od_status visit_all(expansion *work, size_t count, od_vary *out) {
+    if (count == 0) {
+        return OD_OK;
+    }
+    *out = (od_vary){.items = calloc(count, sizeof *out->items)};
+    od_status status = out->items != NULL ? OD_OK : OD_E_NO_MEMORY;
+    for (size_t i = 0; status == OD_OK && i < count && !od_faults_full(work->faults); i++) {
+        status = visit(work, i, out);
+    }
+    return status;
+}
+
 static void fini(expansion *work) {
     cJSON_Delete(work->spec);
     for (size_t i = 0; i < work->axis_count; i++) {
@@ -293,11 +305,7 @@ od_status od_vary_expand(const cJSON *experiment, const od_schema *job_schema, o
     *out = (od_vary){0};
     od_status status = prepare(&work, &count);
     if (status == OD_OK && found.count == 0) {
-        out->items = calloc(count, sizeof *out->items);
-        status = out->items != NULL ? OD_OK : OD_E_NO_MEMORY;
-        for (size_t i = 0; status == OD_OK && i < count && !od_faults_full(&found); i++) {
-            status = visit(&work, i, out);
-        }
+        status = visit_all(&work, count, out);
     }
     if (status != OD_OK || found.count > 0) {
         od_vary_fini(out);

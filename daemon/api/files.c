@@ -25,6 +25,9 @@ static od_status not_there(const char *name, od_error *error) {
 // leave root whatever is in there. O_NONBLOCK: a pipe must not hold a thread.
 od_status od_files_open(const char *root, const char *const *names, size_t count, int *fd,
                         uint64_t *size, od_error *error) {
+    if (count == 0) {
+        return not_there("without a name", error);
+    }
     const char *last = names[count - 1];
     int at = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < count && at >= 0; i++) {
@@ -50,8 +53,9 @@ od_status od_files_open(const char *root, const char *const *names, size_t count
 static void copy_header(const od_request *request, const char *name,
                         char out[OD_FILES_HEADER_BYTES]) {
     const char *value = od_request_header(request, name);
-    if (value != NULL && strlen(value) < OD_FILES_HEADER_BYTES) {
-        strcpy(out, value);
+    size_t size = value != NULL ? strlen(value) + 1 : 0;
+    if (size > 0 && size <= OD_FILES_HEADER_BYTES) {
+        memcpy(out, value, size);
     }
 }
 
@@ -78,7 +82,7 @@ bool od_files_call_add(od_files_call *call, const char *name) {
                                                   "\"%s\" is no name of a file", name));
         return false;
     }
-    strcpy(call->names[call->count++], name);
+    memcpy(call->names[call->count++], name, strlen(name) + 1);
     return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/http/router.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -23,11 +24,12 @@ od_method od_router_method(const char *name) {
 }
 
 char *od_router_allow(char out[OD_ROUTER_ALLOW_BYTES], unsigned methods) {
+    size_t size = 0;
     out[0] = '\0';
     for (size_t i = 0; i < METHOD_COUNT; i++) {
         if (methods & (unsigned)method_names[i].method) {
-            strcat(out, out[0] != '\0' ? ", " : "");
-            strcat(out, method_names[i].name);
+            size += (size_t)snprintf(out + size, OD_ROUTER_ALLOW_BYTES - size, "%s%s",
+                                     size > 0 ? ", " : "", method_names[i].name);
         }
     }
     return out;

@@ -51,6 +51,7 @@ static int bind(sqlite3_stmt *statement, int index, const od_sql_value *value) {
 od_status od_sql_begin(sqlite3 *db, const char *sql, const od_sql_value *values, sqlite3_stmt **out,
                        od_error *error) {
     sqlite3_stmt *statement = find_cached(db, sql);
+    *out = NULL;
     if (statement == NULL &&
         sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK) {
         return od_sql_error(db, error);

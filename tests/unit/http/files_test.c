@@ -60,6 +60,7 @@ static void test_everything_else_is_not_there(void **state) {
         const char *names[3];
         size_t count;
     } rows[] = {
+        {{NULL}, 0},
         {{"none"}, 1},
         {{"checkpoints"}, 1},
         {{"link"}, 1},
