@@ -234,7 +234,7 @@ static int run_model(bench *t, od_error *error) {
 }
 
 int main(int argc, char **argv) {
-    od_device_options options = {.threads = argc > 1 ? atoi(argv[1]) : 1,
+    od_device_options options = {.threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1,
                                  .blas = argc > 2 ? argv[2] : NULL};
     bench t = {.b = &od_backend_cpu};
     od_error error = {0};

@@ -235,9 +235,9 @@ static void long_texts_have_limits(void **state) {
     for (int i = 0; i < 201; i++) {
         memcpy(text + 1 + 2 * i, "\xc3\xa9", 2);
     }
-    strcpy(text + 401, "\"");
+    memcpy(text + 401, "\"", 2);
     expect_fault(*state, "name", text, NULL);
-    strcpy(text + 401, "\xc3\xa9\"");
+    memcpy(text + 401, "\xc3\xa9\"", 4);
     expect_fault(*state, "name", text, "has 201 characters; the maximum is 200");
 }
 

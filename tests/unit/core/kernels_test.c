@@ -350,10 +350,15 @@ static void free_buffers(const call *c, buffer *buffers, int count) {
     }
 }
 
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static void check_guards(const kernel *k, const buffer *b, int index) {
     for (int i = 0; i < GUARD; i++) {
-        if (memcmp(&b->memory[i], &guard_bits, sizeof guard_bits) != 0 ||
-            memcmp(&b->values[b->count + i], &guard_bits, sizeof guard_bits) != 0) {
+        if (bits_of(b->memory[i]) != guard_bits || bits_of(b->values[b->count + i]) != guard_bits) {
             fail_msg("%s writes outside of buffer %d", k->name, index);
         }
     }

@@ -338,7 +338,7 @@ static void patches_list_channel_row_column(void **state) {
     for (int i = 0; i < B * H * W * C; i++) {
         sum += (double)patches[i];
     }
-    assert_near((float)sum, (B * H * W * C - 1) * (B * H * W * C) / 2);
+    assert_near((float)sum, (B * H * W * C - 1) * (B * H * W * C) / 2.0f);
 }
 
 static void adam_by_hand(void **state) {

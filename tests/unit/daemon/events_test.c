@@ -114,9 +114,8 @@ static od_status append_many(sqlite3 *db, void *ctx, od_error *error) {
 
 static void appending_keeps_the_journal_bounded(void **state) {
     assert_int_equal(world_write(*state, append_many, NULL), OD_OK);
-    char *count = world_query(*state, "SELECT count(*) FROM events");
-    assert_in_range(atoi(count), OD_EVENTS_KEPT, OD_EVENTS_KEPT + 1000);
-    free(count);
+    int count = world_query_int(*state, "SELECT count(*) FROM events");
+    assert_in_range(count, OD_EVENTS_KEPT, OD_EVENTS_KEPT + 1000);
 }
 
 int main(void) {

@@ -13,6 +13,7 @@
 #include "base/json.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -191,6 +192,17 @@ static const char *option(int argc, char **argv, const char *name) {
     exit(2);
 }
 
+static int number_option(int argc, char **argv, const char *name) {
+    const char *text = option(argc, argv, name);
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || value < 0 || value > INT_MAX) {
+        fprintf(stderr, "%s is no number: %s\n", name, text);
+        exit(2);
+    }
+    return (int)value;
+}
+
 // The descriptor that was handed down is the run's lock, and it is held.
 static void check_lock(const char *folder, int fd) {
     char path[4096];
@@ -211,11 +223,11 @@ static int run(int argc, char **argv) {
     sigaddset(&all, SIGUSR1);
     sigprocmask(SIG_BLOCK, &all, NULL);
     const char *folder = option(argc, argv, "--dir");
-    check_lock(folder, atoi(option(argc, argv, "--lock-fd")));
+    check_lock(folder, number_option(argc, argv, "--lock-fd"));
     snprintf(path, sizeof path, "%s/events.ndjson", folder);
     play p = {
         .events = open(path, O_WRONLY | O_APPEND | O_CREAT, 0644),
-        .attempt = atoi(option(argc, argv, "--attempt")),
+        .attempt = number_option(argc, argv, "--attempt"),
         .name = cJSON_GetStringValue(cJSON_GetObjectItem(read_input(argv[2]), "name")),
     };
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
@@ -254,7 +266,7 @@ static int answer(const cJSON *specs) {
 static int plan(int argc, char **argv) {
     const cJSON *specs = read_input("-");
     const char *name = name_of(cJSON_GetArrayItem(specs, 0));
-    if (atoi(option(argc, argv, "--threads")) < 1 || !cJSON_IsArray(specs)) {
+    if (number_option(argc, argv, "--threads") < 1 || !cJSON_IsArray(specs)) {
         return 2;
     }
     if (strcmp(name, "hang") == 0) {

@@ -42,10 +42,7 @@ static pid_t worker_pid(world *w, int64_t id) {
     char sql[128];
     snprintf(sql, sizeof sql, "SELECT pid FROM attempts WHERE job = %d ORDER BY attempt DESC",
              (int)id);
-    char *pid = world_query(w, sql);
-    pid_t out = (pid_t)atoi(pid);
-    free(pid);
-    return out;
+    return world_query_int(w, sql);
 }
 
 // The curve of the only series, as the steps that are part of it.

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -168,10 +169,10 @@ static void a_full_disk_fails_the_write_and_the_next_one_works(void **state) {
     }
     assert_int_equal(full.status, OD_E_IO);
     // Whether the three were one group is a matter of timing; what was acknowledged is there.
-    char expected[8] = "";
-    strcat(expected, before.status == OD_OK ? "1" : "");
-    strcat(expected, before.status == OD_OK && after.status == OD_OK ? " " : "");
-    strcat(expected, after.status == OD_OK ? "2" : "");
+    char expected[8];
+    snprintf(expected, sizeof expected, "%s%s%s", before.status == OD_OK ? "1" : "",
+             before.status == OD_OK && after.status == OD_OK ? " " : "",
+             after.status == OD_OK ? "2" : "");
     assert_query(w, "SELECT job FROM removals ORDER BY job", expected);
     note last = {.value = 3, .order = &order};
     assert_int_equal(world_write(w, insert_note, &last), OD_OK);

@@ -70,7 +70,11 @@ int world_setup(void **state) {
     signal(SIGPIPE, SIG_IGN);
     od_log_set_level(OD_LOG_ERROR);
     memset(&w, 0, sizeof w);
-    if (scratch_setup(&folder) != 0 || uv_loop_init(&w.loop) != 0) {
+    if (uv_loop_init(&w.loop) != 0) {
+        return -1;
+    }
+    if (scratch_setup(&folder) != 0) {
+        uv_loop_close(&w.loop);
         return -1;
     }
     w.folder = folder;
@@ -273,4 +277,14 @@ char *world_query(world *w, const char *sql) {
     sql_query query = {.sql = sql};
     assert_int_equal(world_read(w, run_query, &query), OD_OK);
     return query.text;
+}
+
+int world_query_int(world *w, const char *sql) {
+    char *text = world_query(w, sql);
+    char *end;
+    long value = strtol(text, &end, 10);
+    assert_true(end != text);
+    assert_in_range(value, 0, INT_MAX);
+    free(text);
+    return (int)value;
 }

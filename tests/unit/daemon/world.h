@@ -54,6 +54,8 @@ od_job world_job(world *w, int64_t id); // od_job_fini it
 void world_assert_states(const world *w, int64_t job, const char *states);
 // All integers of an SQL query's first column, as "1 2 3". free() it.
 char *world_query(world *w, const char *sql);
+// The first of them, which must be there and be no less than 0.
+int world_query_int(world *w, const char *sql);
 // The path of the fake worker.
 const char *world_fake_worker(void);
 

@@ -30,13 +30,17 @@ static void die(const char *what) {
     exit(99);
 }
 
+uint16_t client_port(const char *address) {
+    return (uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10);
+}
+
 static int connect_to(const char *address) {
     struct sockaddr_storage storage = {0};
     struct sockaddr_in *in = (struct sockaddr_in *)&storage;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&storage;
     struct sockaddr_un *un = (struct sockaddr_un *)&storage;
     socklen_t size = sizeof *in;
-    uint16_t port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    uint16_t port = htons(client_port(address));
     if (strncmp(address, "unix:", 5) == 0) {
         un->sun_family = AF_UNIX;
         snprintf(un->sun_path, sizeof un->sun_path, "%s", address + 5);

@@ -5,9 +5,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 typedef struct client client;
+
+// The port in "127.0.0.1:8420" or "[::1]:8420"; 0 in "unix:/path".
+uint16_t client_port(const char *address);
 
 // Connects to "127.0.0.1:8420", "[::1]:8420" or "unix:/path", sends bytes and reads until the
 // answer contains `until` (NULL: until the server closes), then leaves.

@@ -86,6 +86,7 @@ static int setup(void **state) {
     void *folder;
     server *self = calloc(1, sizeof *self);
     if (scratch_setup(&folder) != 0) {
+        free(self);
         return -1;
     }
     self->folder = folder;
@@ -405,7 +406,7 @@ static void test_addresses_that_are_taken(void **state) {
     server *self = *state;
     od_error error = {0};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    in.sin_port = htons((uint16_t)atoi(strrchr(self->address, ':') + 1));
+    in.sin_port = htons(client_port(self->address));
     assert_int_equal(od_mhd_listen(self->mhd, (struct sockaddr *)&in, sizeof in, &error),
                      OD_E_BUSY);
     assert_non_null(strstr(error.text, self->address));
