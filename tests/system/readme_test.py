@@ -16,7 +16,7 @@ import urllib.request
 
 ORTHOD = os.environ["ORTHOD"]
 WORKER = os.environ["ORTHO_WORKER"]
-SOURCE = os.environ["OD_SRCDIR"]
+SOURCE = os.path.realpath(os.environ["OD_SRCDIR"])
 PATIENCE_S = 300
 
 
