@@ -8,11 +8,11 @@ enum { ALIGNMENT_BYTES = 64 };
 
 od_status od_host_alloc(od_device *device, size_t bytes, void **out, od_error *error) {
     (void)device;
-    size_t blocks = bytes / ALIGNMENT_BYTES + 1; // never 0 bytes
-    if (blocks > SIZE_MAX / ALIGNMENT_BYTES) {
+    if (bytes > PTRDIFF_MAX - ALIGNMENT_BYTES) {
         return od_error_set(error, OD_E_NO_MEMORY, "%zu bytes are more than any machine has",
                             bytes);
     }
+    size_t blocks = bytes / ALIGNMENT_BYTES + 1; // never 0 bytes
     void *memory = aligned_alloc(ALIGNMENT_BYTES, blocks * ALIGNMENT_BYTES);
     if (memory == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY,
