@@ -133,10 +133,10 @@ static void sum_of_squares(bench *t) {
 typedef struct row {
     const char *name;
     void (*run)(bench *t);
-    double matmul;      // FLOP / (rows dim^2)
-    double attention;   // FLOP / (rows tokens dim)
-    double bytes;       // bytes / (4 rows dim)
-    double each;        // bytes / (4 parameters)
+    double matmul;          // FLOP / (rows dim^2)
+    double attention;       // FLOP / (rows tokens dim)
+    double bytes;           // bytes / (4 rows dim)
+    double each;            // bytes / (4 parameters)
     int linear, orthogonal; // calls in a block (a step for parameters) of either network
 } row;
 

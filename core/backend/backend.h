@@ -28,7 +28,7 @@ typedef struct od_device od_device; // opaque; each backend has its own
 typedef struct od_device_options {
     int threads;      // OpenMP threads, >= 1; ignored by cuda
     const char *blas; // cpu: "onednn", "openblas" or NULL for the best that is compiled in
-} od_device_options; // NULL in the place of options: one thread, the best blas
+} od_device_options;  // NULL in the place of options: one thread, the best blas
 
 typedef enum od_connection {
     OD_CONNECT_LINEAR,     // x + f
@@ -45,8 +45,8 @@ enum { OD_CONNECT_STATS = 6 };
 
 typedef struct od_adam_options {
     double lr, beta1, beta2, eps, weight_decay;
-    bool decoupled;  // AdamW: p -= lr * weight_decay * p; else L2: g += weight_decay * p
-    int64_t step;    // of this update, from 1: bias corrections 1 - beta^step
+    bool decoupled; // AdamW: p -= lr * weight_decay * p; else L2: g += weight_decay * p
+    int64_t step;   // of this update, from 1: bias corrections 1 - beta^step
 } od_adam_options;
 
 typedef struct od_sgd_options {
@@ -100,9 +100,9 @@ typedef struct od_backend {
     // --- layer norm -------------------------------------------------------------------------
     // Per row: y = (x - mean) rstd gamma + beta, rstd = 1/sqrt(var + eps), var with 1/n.
     // gamma, beta [n]: both or none (NULL). mean, rstd [rows] are kept for backward.
-    void (*layernorm_forward)(od_device *device, float *y, float *mean, float *rstd,
-                              const float *x, const float *gamma, const float *beta, int64_t rows,
-                              int64_t n, float eps);
+    void (*layernorm_forward)(od_device *device, float *y, float *mean, float *rstd, const float *x,
+                              const float *gamma, const float *beta, int64_t rows, int64_t n,
+                              float eps);
     // With h = (x - mean) rstd, d = dy gamma:
     //   dx = rstd (d - mean_n(d) - h mean_n(d h)); dgamma += sum_rows(dy h); dbeta += sum_rows(dy).
     void (*layernorm_backward)(od_device *device, float *dx, float *dgamma, float *dbeta,
@@ -118,9 +118,9 @@ typedef struct od_backend {
                               int64_t batch, int64_t tokens, int64_t heads, int64_t head_dim);
     // dv = p^T dout; dp = dout v^T; ds = p (dp - rowsum(dp p)); dq = ds k / sqrt(head_dim);
     // dk = ds^T q / sqrt(head_dim). dqkv has qkv's layout.
-    void (*attention_backward)(od_device *device, float *dqkv, const float *dout,
-                               const float *qkv, const float *p, int64_t batch, int64_t tokens,
-                               int64_t heads, int64_t head_dim);
+    void (*attention_backward)(od_device *device, float *dqkv, const float *dout, const float *qkv,
+                               const float *p, int64_t batch, int64_t tokens, int64_t heads,
+                               int64_t head_dim);
 
     // --- residual connection ----------------------------------------------------------------
     // y = the new stream of [rows, n]. coef [rows, 2] keeps (s, 1/n) of each row for the backward
@@ -165,8 +165,8 @@ typedef struct od_backend {
     // one and a smaller index (so acc@k counts rank < k). dlogits (NULL: not wanted) =
     // (p - target) scale, target = (1-e) onehot(y) + e/classes.
     void (*cross_entropy)(od_device *device, float *loss, int32_t *rank, float *dlogits,
-                          const float *logits, const int32_t *labels, int64_t rows,
-                          int64_t classes, float smoothing, float scale);
+                          const float *logits, const int32_t *labels, int64_t rows, int64_t classes,
+                          float smoothing, float scale);
 
     // --- parameters -------------------------------------------------------------------------
     // *out (one double in device memory) = sum x^2, in an order that depends on count alone.

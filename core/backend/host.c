@@ -49,8 +49,7 @@ od_status od_host_check_options(const od_device_options *options, od_error *erro
         return OD_OK;
     }
     if (options->threads < 1) {
-        return od_error_set(error, OD_E_INVALID, "threads is %d; give 1 or more",
-                            options->threads);
+        return od_error_set(error, OD_E_INVALID, "threads is %d; give 1 or more", options->threads);
     }
     if (options->blas != NULL && strcmp(options->blas, "onednn") != 0 &&
         strcmp(options->blas, "openblas") != 0) {

@@ -6,32 +6,32 @@
 
 #include "core/backend/backend.h"
 
-#define OD_KERNEL_MAP(X)                                                                          \
-    X(linear_forward)                                                                             \
-    X(linear_gelu_forward)                                                                        \
-    X(linear_backward)                                                                            \
-    X(gelu_forward)                                                                               \
-    X(gelu_backward)                                                                              \
-    X(layernorm_forward)                                                                          \
-    X(layernorm_backward)                                                                         \
-    X(attention_forward)                                                                          \
-    X(attention_backward)                                                                         \
-    X(connect_forward)                                                                            \
-    X(connect_backward)                                                                           \
-    X(connect_layernorm_forward)                                                                  \
-    X(patchify)                                                                                   \
-    X(embed_tokens_forward)                                                                       \
-    X(embed_tokens_backward)                                                                      \
-    X(first_token_forward)                                                                        \
-    X(first_token_backward)                                                                       \
-    X(cross_entropy)                                                                              \
-    X(sum_of_squares)                                                                             \
-    X(scale)                                                                                      \
-    X(adam)                                                                                       \
+#define OD_KERNEL_MAP(X)         \
+    X(linear_forward)            \
+    X(linear_gelu_forward)       \
+    X(linear_backward)           \
+    X(gelu_forward)              \
+    X(gelu_backward)             \
+    X(layernorm_forward)         \
+    X(layernorm_backward)        \
+    X(attention_forward)         \
+    X(attention_backward)        \
+    X(connect_forward)           \
+    X(connect_backward)          \
+    X(connect_layernorm_forward) \
+    X(patchify)                  \
+    X(embed_tokens_forward)      \
+    X(embed_tokens_backward)     \
+    X(first_token_forward)       \
+    X(first_token_backward)      \
+    X(cross_entropy)             \
+    X(sum_of_squares)            \
+    X(scale)                     \
+    X(adam)                      \
     X(sgd)
 
 // Declares the function od_BACKEND_NAME with the type of the table's member NAME.
-#define OD_KERNEL_DECLARE(backend, name)                                                          \
+#define OD_KERNEL_DECLARE(backend, name) \
     extern __typeof__(*((const od_backend *)0)->name) od_##backend##_##name;
 
 #endif

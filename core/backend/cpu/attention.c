@@ -17,9 +17,9 @@ void od_cpu_attention_forward(od_device *device, float *out, float *p, const flo
     }
 }
 
-void od_cpu_attention_backward(od_device *device, float *dqkv, const float *dout,
-                               const float *qkv, const float *p, int64_t batch, int64_t tokens,
-                               int64_t heads, int64_t head_dim) {
+void od_cpu_attention_backward(od_device *device, float *dqkv, const float *dout, const float *qkv,
+                               const float *p, int64_t batch, int64_t tokens, int64_t heads,
+                               int64_t head_dim) {
     float *scratch = od_cpu_scratch(device, device->loops->attention_scratch(tokens, head_dim));
     if (scratch == NULL) {
         return;

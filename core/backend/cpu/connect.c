@@ -56,9 +56,17 @@ void od_cpu_connect_layernorm_forward(od_device *device, float *y, float *z, flo
                                       float *rstd, float *coef, float *stats, const float *x,
                                       const float *f, int64_t rows, int64_t n,
                                       od_connection connection, float eps, float norm_eps) {
-    od_cpu_connect_args args = {
-        .y = y, .coef = coef, .x = x, .f = f, .n = n, .connection = connection, .eps = eps,
-        .z = z, .mean = mean, .rstd = rstd, .norm_eps = norm_eps};
+    od_cpu_connect_args args = {.y = y,
+                                .coef = coef,
+                                .x = x,
+                                .f = f,
+                                .n = n,
+                                .connection = connection,
+                                .eps = eps,
+                                .z = z,
+                                .mean = mean,
+                                .rstd = rstd,
+                                .norm_eps = norm_eps};
     run(device, &args, rows, stats);
 }
 

@@ -74,8 +74,8 @@ float *od_cpu_scratch(od_device *device, size_t floats) {
         size_t rounded = (floats + ALIGNMENT_FLOATS - 1) / ALIGNMENT_FLOATS * ALIGNMENT_FLOATS;
         free(device->scratch);
         device->scratch_floats = 0;
-        device->scratch = aligned_alloc(ALIGNMENT_BYTES,
-                                        rounded * sizeof(float) * (size_t)device->threads);
+        device->scratch =
+            aligned_alloc(ALIGNMENT_BYTES, rounded * sizeof(float) * (size_t)device->threads);
         if (device->scratch == NULL) {
             od_cpu_fail(device, "no memory for the attention's scratch; take fewer threads");
             return NULL;
@@ -86,17 +86,15 @@ float *od_cpu_scratch(od_device *device, size_t floats) {
 }
 
 #define MEMBER(name) .name = od_cpu_##name,
-const od_backend od_backend_cpu = {
-    .name = "cpu",
-    .open = cpu_open,
-    .close = cpu_close,
-    .describe = cpu_describe,
-    .alloc = od_host_alloc,
-    .free = od_host_free,
-    .upload = od_host_upload,
-    .download = od_host_download,
-    .zero = od_host_zero,
-    .sync = cpu_sync,
-    OD_KERNEL_MAP(MEMBER)
-};
+const od_backend od_backend_cpu = {.name = "cpu",
+                                   .open = cpu_open,
+                                   .close = cpu_close,
+                                   .describe = cpu_describe,
+                                   .alloc = od_host_alloc,
+                                   .free = od_host_free,
+                                   .upload = od_host_upload,
+                                   .download = od_host_download,
+                                   .zero = od_host_zero,
+                                   .sync = cpu_sync,
+                                   OD_KERNEL_MAP(MEMBER)};
 #undef MEMBER

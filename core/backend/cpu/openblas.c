@@ -15,9 +15,9 @@ static void openblas_init(char *out, size_t out_bytes) {
     openblas_set_num_threads(1);
 }
 
-static od_status openblas_sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n,
-                                int64_t k, const float *a, int64_t lda, const float *b,
-                                int64_t ldb, float beta, float *c, int64_t ldc) {
+static od_status openblas_sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+                                const float *a, int64_t lda, const float *b, int64_t ldb,
+                                float beta, float *c, int64_t ldc) {
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0f,
                 a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);

@@ -17,14 +17,13 @@ void od_cpu_gelu_backward(od_device *device, float *dx, const float *dy, const f
 #pragma omp parallel num_threads(device->threads)
     {
         od_cpu_share my = od_cpu_my_share(count, VALUES);
-        device->loops->gelu_backward(dx + my.begin, dy + my.begin, x + my.begin,
-                                     my.end - my.begin);
+        device->loops->gelu_backward(dx + my.begin, dy + my.begin, x + my.begin, my.end - my.begin);
     }
 }
 
-void od_cpu_layernorm_forward(od_device *device, float *y, float *mean, float *rstd,
-                              const float *x, const float *gamma, const float *beta, int64_t rows,
-                              int64_t n, float eps) {
+void od_cpu_layernorm_forward(od_device *device, float *y, float *mean, float *rstd, const float *x,
+                              const float *gamma, const float *beta, int64_t rows, int64_t n,
+                              float eps) {
 #pragma omp parallel num_threads(device->threads)
     {
         od_cpu_share my = od_cpu_my_share(rows, 1);
@@ -52,16 +51,15 @@ void od_cpu_layernorm_backward(od_device *device, float *dx, float *dgamma, floa
 }
 
 void od_cpu_cross_entropy(od_device *device, float *loss, int32_t *rank, float *dlogits,
-                          const float *logits, const int32_t *labels, int64_t rows,
-                          int64_t classes, float smoothing, float scale) {
+                          const float *logits, const int32_t *labels, int64_t rows, int64_t classes,
+                          float smoothing, float scale) {
 #pragma omp parallel num_threads(device->threads)
     {
         od_cpu_share my = od_cpu_my_share(rows, 1);
         for (int64_t r = my.begin; r < my.end; r++) {
-            device->loops->cross_entropy_row(&loss[r], &rank[r],
-                                             dlogits != NULL ? dlogits + r * classes : NULL,
-                                             logits + r * classes, labels[r], classes, smoothing,
-                                             scale);
+            device->loops->cross_entropy_row(
+                &loss[r], &rank[r], dlogits != NULL ? dlogits + r * classes : NULL,
+                logits + r * classes, labels[r], classes, smoothing, scale);
         }
     }
 }

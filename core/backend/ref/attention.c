@@ -57,8 +57,8 @@ void od_ref_attention_forward(od_device *device, float *out, float *p, const flo
                 for (int64_t d = 0; d < head_dim; d++) {
                     double sum = 0;
                     for (int64_t j = 0; j < tokens; j++) {
-                        sum += (double)p[at_p(s, b, h, i, j)] *
-                               (double)qkv[at_qkv(s, b, j, V, h, d)];
+                        sum +=
+                            (double)p[at_p(s, b, h, i, j)] * (double)qkv[at_qkv(s, b, j, V, h, d)];
                     }
                     out[at_out(s, b, i, h, d)] = (float)sum;
                 }
@@ -98,9 +98,9 @@ static void backward_row(shape s, float *dqkv, const float *dout, const float *q
     }
 }
 
-void od_ref_attention_backward(od_device *device, float *dqkv, const float *dout,
-                               const float *qkv, const float *p, int64_t batch, int64_t tokens,
-                               int64_t heads, int64_t head_dim) {
+void od_ref_attention_backward(od_device *device, float *dqkv, const float *dout, const float *qkv,
+                               const float *p, int64_t batch, int64_t tokens, int64_t heads,
+                               int64_t head_dim) {
     (void)device;
     shape s = {tokens, heads, head_dim};
     for (int64_t i = 0; i < batch * tokens * 3 * heads * head_dim; i++) {

@@ -5,9 +5,9 @@
 #include <assert.h>
 #include <math.h>
 
-void od_ref_layernorm_forward(od_device *device, float *y, float *mean, float *rstd,
-                              const float *x, const float *gamma, const float *beta, int64_t rows,
-                              int64_t n, float eps) {
+void od_ref_layernorm_forward(od_device *device, float *y, float *mean, float *rstd, const float *x,
+                              const float *gamma, const float *beta, int64_t rows, int64_t n,
+                              float eps) {
     (void)device;
     assert((gamma == NULL) == (beta == NULL));
     for (int64_t r = 0; r < rows; r++) {

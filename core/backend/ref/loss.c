@@ -25,8 +25,8 @@ static int32_t rank_of(const float *logits, int32_t label, int64_t classes) {
 }
 
 void od_ref_cross_entropy(od_device *device, float *loss, int32_t *rank, float *dlogits,
-                          const float *logits, const int32_t *labels, int64_t rows,
-                          int64_t classes, float smoothing, float scale) {
+                          const float *logits, const int32_t *labels, int64_t rows, int64_t classes,
+                          float smoothing, float scale) {
     (void)device;
     double e = (double)smoothing;
     for (int64_t r = 0; r < rows; r++) {

@@ -31,17 +31,15 @@ static od_status ref_sync(od_device *device, od_error *error) {
 }
 
 #define MEMBER(name) .name = od_ref_##name,
-const od_backend od_backend_ref = {
-    .name = "ref",
-    .open = ref_open,
-    .close = ref_close,
-    .describe = ref_describe,
-    .alloc = od_host_alloc,
-    .free = od_host_free,
-    .upload = od_host_upload,
-    .download = od_host_download,
-    .zero = od_host_zero,
-    .sync = ref_sync,
-    OD_KERNEL_MAP(MEMBER)
-};
+const od_backend od_backend_ref = {.name = "ref",
+                                   .open = ref_open,
+                                   .close = ref_close,
+                                   .describe = ref_describe,
+                                   .alloc = od_host_alloc,
+                                   .free = od_host_free,
+                                   .upload = od_host_upload,
+                                   .download = od_host_download,
+                                   .zero = od_host_zero,
+                                   .sync = ref_sync,
+                                   OD_KERNEL_MAP(MEMBER)};
 #undef MEMBER

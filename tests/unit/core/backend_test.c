@@ -70,8 +70,7 @@ static void says_what_multiplies(void **state) {
     for (int i = 0; i < count; i++) {
         od_device *device = od_test_open_cpu(&all[i]);
         if (all[i].blas != NULL) {
-            assert_memory_equal(od_backend_cpu.describe(device), all[i].blas,
-                                strlen(all[i].blas));
+            assert_memory_equal(od_backend_cpu.describe(device), all[i].blas, strlen(all[i].blas));
         }
         od_backend_cpu.close(device);
     }
@@ -211,8 +210,8 @@ static void nan_stays_nan(void **state) {
         assert_true(isnan(out[5 * D]) && isnan(p[5 * T]) && !isnan(out[4 * D]));
         od_backend_cpu.gelu_forward(device, out, qkv, T * D);
         assert_true(isnan(out[5 * 3 * D + 2]) && !isnan(out[5 * 3 * D + 3]));
-        od_backend_cpu.layernorm_forward(device, out, mean, rstd, qkv + 5 * 3 * D, NULL, NULL, 1,
-                                         D, 1e-6f);
+        od_backend_cpu.layernorm_forward(device, out, mean, rstd, qkv + 5 * 3 * D, NULL, NULL, 1, D,
+                                         1e-6f);
         assert_true(isnan(out[0]));
         od_test_fill(logits, 10, 1, 1);
         logits[7] = NAN;

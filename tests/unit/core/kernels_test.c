@@ -43,7 +43,7 @@ typedef struct call {
 typedef struct kernel {
     const char *name, *buffers;
     void (*run)(const call *c);
-    double tolerance; // relative to the largest value of the buffer in ref
+    double tolerance;               // relative to the largest value of the buffer in ref
     int64_t shapes[MOST_SHAPES][5]; // up to the first 0
     int flags[MOST_FLAGS];          // beside 0, up to the first 0
 } kernel;
@@ -85,8 +85,8 @@ static void run_linear_gelu_forward(const call *c) {
 
 static void run_linear_backward(const call *c) {
     c->backend->linear_backward(c->device, unless(c, NULL_FIRST, c->p[0]), c->p[1],
-                                unless(c, NULL_SECOND, c->p[2]), c->p[3], c->p[4], c->p[5],
-                                c->n[0], c->n[1], c->n[2], false);
+                                unless(c, NULL_SECOND, c->p[2]), c->p[3], c->p[4], c->p[5], c->n[0],
+                                c->n[1], c->n[2], false);
 }
 
 static void run_linear_backward_add(const call *c) {
@@ -110,10 +110,9 @@ static void run_layernorm_forward(const call *c) {
 }
 
 static void run_layernorm_backward(const call *c) {
-    c->backend->layernorm_backward(c->device, c->p[0], unless(c, NULL_FIRST, c->p[1]),
-                                   unless(c, NULL_FIRST, c->p[2]), c->p[3], c->p[4], c->p[5],
-                                   c->p[6], unless(c, NULL_FIRST, c->p[7]), c->n[0], c->n[1],
-                                   false);
+    c->backend->layernorm_backward(
+        c->device, c->p[0], unless(c, NULL_FIRST, c->p[1]), unless(c, NULL_FIRST, c->p[2]), c->p[3],
+        c->p[4], c->p[5], c->p[6], unless(c, NULL_FIRST, c->p[7]), c->n[0], c->n[1], false);
 }
 
 static void run_layernorm_backward_add(const call *c) {
@@ -138,14 +137,14 @@ static void run_connect_forward(const call *c) {
 
 static void run_connect_layernorm_forward(const call *c) {
     c->backend->connect_layernorm_forward(c->device, c->p[0], c->p[5], c->p[6], c->p[7], c->p[1],
-                                          unless(c, NULL_FIRST, c->p[2]), c->p[3], c->p[4],
-                                          c->n[0], c->n[1], connection_of(c), 1e-3f, 1e-2f);
+                                          unless(c, NULL_FIRST, c->p[2]), c->p[3], c->p[4], c->n[0],
+                                          c->n[1], connection_of(c), 1e-3f, 1e-2f);
 }
 
 static void run_connect_backward(const call *c) {
     const float *g = input_or_alias(c, c->p[0], c->p[2], c->n[0] * c->n[1]);
-    c->backend->connect_backward(c->device, c->p[0], c->p[1], g, c->p[3], c->p[4], c->p[5],
-                                 c->n[0], c->n[1], connection_of(c), false);
+    c->backend->connect_backward(c->device, c->p[0], c->p[1], g, c->p[3], c->p[4], c->p[5], c->n[0],
+                                 c->n[1], connection_of(c), false);
 }
 
 static void run_connect_backward_add(const call *c) {
@@ -172,8 +171,7 @@ static void run_first_token_forward(const call *c) {
 }
 
 static void run_first_token_backward(const call *c) {
-    c->backend->first_token_backward(c->device, c->p[0], c->p[1], c->n[0], c->n[1], c->n[2],
-                                     false);
+    c->backend->first_token_backward(c->device, c->p[0], c->p[1], c->n[0], c->n[1], c->n[2], false);
 }
 
 static void run_first_token_backward_add(const call *c) {
@@ -181,10 +179,9 @@ static void run_first_token_backward_add(const call *c) {
 }
 
 static void run_cross_entropy(const call *c) {
-    c->backend->cross_entropy(c->device, c->p[0], (int32_t *)(void *)c->p[1],
-                              unless(c, NULL_FIRST, c->p[2]), c->p[3],
-                              (const int32_t *)(void *)c->p[4], c->n[0], c->n[1],
-                              has(c, ADD) ? 0.0f : 0.1f, 0.125f);
+    c->backend->cross_entropy(
+        c->device, c->p[0], (int32_t *)(void *)c->p[1], unless(c, NULL_FIRST, c->p[2]), c->p[3],
+        (const int32_t *)(void *)c->p[4], c->n[0], c->n[1], has(c, ADD) ? 0.0f : 0.1f, 0.125f);
 }
 
 static void run_sum_of_squares(const call *c) {
@@ -196,74 +193,165 @@ static void run_scale(const call *c) {
 }
 
 static void run_adam(const call *c) {
-    od_adam_options options = {.lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
-                               .weight_decay = 0.05, .decoupled = has(c, ADD), .step = 3};
+    od_adam_options options = {.lr = 0.01,
+                               .beta1 = 0.9,
+                               .beta2 = 0.999,
+                               .eps = 1e-8,
+                               .weight_decay = 0.05,
+                               .decoupled = has(c, ADD),
+                               .step = 3};
     c->backend->adam(c->device, c->p[0], c->p[1], c->p[2], c->p[3], c->n[0], &options);
 }
 
 static void run_sgd(const call *c) {
-    od_sgd_options options = {.lr = 0.01, .momentum = 0.9, .weight_decay = 0.05,
-                              .first = has(c, ADD)};
+    od_sgd_options options = {
+        .lr = 0.01, .momentum = 0.9, .weight_decay = 0.05, .first = has(c, ADD)};
     if (options.first) {
         c->p[1][0] = NAN; // what was there before the first update does not count
     }
     c->backend->sgd(c->device, c->p[0], c->p[1], c->p[2], c->n[0], &options);
 }
 
-#define MATRICES                                                                                  \
+#define MATRICES                                                                                   \
     {1, 1, 1}, {1, 64, 10}, {3, 5, 7}, {17, 16, 33}, {128, 64, 10}, {519, 33, 70}, {130, 64, 192}, \
-        {1100, 48, 64}
-#define ROWS {1, 1}, {1, 64}, {5, 3}, {7, 17}, {300, 64}, {33, 100}, {2, 384}, {64, 16}, {3, 1000}
-#define COUNTS {1}, {2}, {15}, {16}, {17}, {1000}, {70001}
-#define TOKENS {1, 1, 1}, {2, 3, 5}, {3, 16, 64}, {130, 4, 17}
+    {                                                                                              \
+        1100, 48, 64                                                                               \
+    }
+#define ROWS                                                                      \
+    {1, 1}, {1, 64}, {5, 3}, {7, 17}, {300, 64}, {33, 100}, {2, 384}, {64, 16}, { \
+        3, 1000                                                                   \
+    }
+#define COUNTS                            \
+    {1}, {2}, {15}, {16}, {17}, {1000}, { \
+        70001                             \
+    }
+#define TOKENS                           \
+    {1, 1, 1}, {2, 3, 5}, {3, 16, 64}, { \
+        130, 4, 17                       \
+    }
 
 static const kernel kernels[] = {
     {"linear_forward", "o:ac i:ab i:cb i:c", run_linear_forward, 2e-6, {MATRICES}, {NULL_FIRST}},
-    {"linear_gelu_forward", "o:ac o:ac i:ab i:cb i:c", run_linear_gelu_forward, 2e-6, {MATRICES},
+    {"linear_gelu_forward",
+     "o:ac o:ac i:ab i:cb i:c",
+     run_linear_gelu_forward,
+     2e-6,
+     {MATRICES},
      {NULL_FIRST}},
-    {"linear_backward", "o:ab a:cb a:c i:ac i:ab i:cb", run_linear_backward, 3e-6, {MATRICES},
+    {"linear_backward",
+     "o:ab a:cb a:c i:ac i:ab i:cb",
+     run_linear_backward,
+     3e-6,
+     {MATRICES},
      {NULL_FIRST, NULL_SECOND}},
-    {"linear_backward adding", "a:ab a:cb a:c i:ac i:ab i:cb", run_linear_backward_add, 3e-6,
-     {MATRICES}, {LARGE}},
+    {"linear_backward adding",
+     "a:ab a:cb a:c i:ac i:ab i:cb",
+     run_linear_backward_add,
+     3e-6,
+     {MATRICES},
+     {LARGE}},
     {"gelu_forward", "o:a i:a", run_gelu_forward, 1e-6, {COUNTS}, {LARGE, ZERO_ROWS}},
     {"gelu_backward", "o:a i:a i:a", run_gelu_backward, 1e-6, {COUNTS}, {LARGE, ALIAS}},
-    {"layernorm_forward", "o:ab o:a o:a i:ab i:b i:b", run_layernorm_forward, 3e-6, {ROWS},
+    {"layernorm_forward",
+     "o:ab o:a o:a i:ab i:b i:b",
+     run_layernorm_forward,
+     3e-6,
+     {ROWS},
      {NULL_FIRST, LARGE, ZERO_ROWS}},
-    {"layernorm_backward", "o:ab a:b a:b i:ab i:ab i:a u:a i:b", run_layernorm_backward, 4e-6,
-     {ROWS}, {NULL_FIRST}},
-    {"layernorm_backward adding", "a:ab a:b a:b i:ab i:ab i:a u:a i:b", run_layernorm_backward_add,
-     4e-6, {ROWS}, {ZERO_ROWS}},
-    {"attention_forward", "o:abcd o:acbb i:ab3cd", run_attention_forward, 5e-6,
-     {{1, 1, 1, 1}, {2, 17, 4, 16}, {1, 3, 2, 5}, {2, 16, 3, 20}, {1, 65, 2, 64}, {3, 33, 1, 33},
+    {"layernorm_backward",
+     "o:ab a:b a:b i:ab i:ab i:a u:a i:b",
+     run_layernorm_backward,
+     4e-6,
+     {ROWS},
+     {NULL_FIRST}},
+    {"layernorm_backward adding",
+     "a:ab a:b a:b i:ab i:ab i:a u:a i:b",
+     run_layernorm_backward_add,
+     4e-6,
+     {ROWS},
+     {ZERO_ROWS}},
+    {"attention_forward",
+     "o:abcd o:acbb i:ab3cd",
+     run_attention_forward,
+     5e-6,
+     {{1, 1, 1, 1},
+      {2, 17, 4, 16},
+      {1, 3, 2, 5},
+      {2, 16, 3, 20},
+      {1, 65, 2, 64},
+      {3, 33, 1, 33},
       {1, 130, 2, 8}},
      {ZERO_ROWS}},
-    {"attention_forward with large scores", "o:abcd o:acbb i:ab3cd", run_attention_forward, 2e-3,
-     {{2, 17, 4, 16}, {1, 65, 2, 64}}, {LARGE}},
-    {"attention_backward", "o:ab3cd i:abcd i:ab3cd i:acbb", run_attention_backward, 5e-6,
-     {{1, 1, 1, 1}, {2, 17, 4, 16}, {1, 3, 2, 5}, {2, 16, 3, 20}, {1, 65, 2, 64}, {3, 33, 1, 33},
+    {"attention_forward with large scores",
+     "o:abcd o:acbb i:ab3cd",
+     run_attention_forward,
+     2e-3,
+     {{2, 17, 4, 16}, {1, 65, 2, 64}},
+     {LARGE}},
+    {"attention_backward",
+     "o:ab3cd i:abcd i:ab3cd i:acbb",
+     run_attention_backward,
+     5e-6,
+     {{1, 1, 1, 1},
+      {2, 17, 4, 16},
+      {1, 3, 2, 5},
+      {2, 16, 3, 20},
+      {1, 65, 2, 64},
+      {3, 33, 1, 33},
       {1, 130, 2, 8}},
      {ZERO_ROWS}},
-    {"connect_forward", "o:ab o:a2 o:6 i:ab i:ab", run_connect_forward, 3e-6, {ROWS},
+    {"connect_forward",
+     "o:ab o:a2 o:6 i:ab i:ab",
+     run_connect_forward,
+     3e-6,
+     {ROWS},
      {NULL_FIRST, NEGATIVE, ORTHOGONAL, ORTHOGONAL | NULL_FIRST, ORTHOGONAL | ZERO_ROWS,
       ORTHOGONAL | LARGE}},
-    {"connect_layernorm_forward", "o:ab o:a2 o:6 i:ab i:ab o:ab o:a o:a",
-     run_connect_layernorm_forward, 1e-5, {ROWS},
+    {"connect_layernorm_forward",
+     "o:ab o:a2 o:6 i:ab i:ab o:ab o:a o:a",
+     run_connect_layernorm_forward,
+     1e-5,
+     {ROWS},
      {NULL_FIRST, NEGATIVE, ORTHOGONAL, ORTHOGONAL | NULL_FIRST, ORTHOGONAL | ZERO_ROWS}},
-    {"connect_backward", "o:ab o:ab i:ab i:ab i:ab i:a2", run_connect_backward, 3e-6, {ROWS},
+    {"connect_backward",
+     "o:ab o:ab i:ab i:ab i:ab i:a2",
+     run_connect_backward,
+     3e-6,
+     {ROWS},
      {NEGATIVE, ORTHOGONAL, ALIAS, ORTHOGONAL | ALIAS, NEGATIVE | ALIAS, ORTHOGONAL | ZERO_ROWS}},
-    {"connect_backward adding", "a:ab o:ab i:ab i:ab i:ab i:a2", run_connect_backward_add, 3e-6,
-     {ROWS}, {NEGATIVE, ORTHOGONAL}},
-    {"patchify", "o:abcd i:abcd", run_patchify, 0,
-     {{1, 1, 1, 1, 1}, {2, 28, 28, 1, 7}, {3, 8, 12, 3, 4}, {5, 6, 4, 2, 2}}, {0}},
+    {"connect_backward adding",
+     "a:ab o:ab i:ab i:ab i:ab i:a2",
+     run_connect_backward_add,
+     3e-6,
+     {ROWS},
+     {NEGATIVE, ORTHOGONAL}},
+    {"patchify",
+     "o:abcd i:abcd",
+     run_patchify,
+     0,
+     {{1, 1, 1, 1, 1}, {2, 28, 28, 1, 7}, {3, 8, 12, 3, 4}, {5, 6, 4, 2, 2}},
+     {0}},
     {"embed_tokens_forward", "o:aBc i:abc i:c i:bc", run_embed_tokens_forward, 1e-7, {TOKENS}, {0}},
-    {"embed_tokens_backward", "o:abc a:c a:bc i:aBc", run_embed_tokens_backward, 2e-6, {TOKENS},
+    {"embed_tokens_backward",
+     "o:abc a:c a:bc i:aBc",
+     run_embed_tokens_backward,
+     2e-6,
+     {TOKENS},
      {0}},
     {"first_token_forward", "o:ac i:abc", run_first_token_forward, 0, {TOKENS}, {0}},
     {"first_token_backward", "o:abc i:ac", run_first_token_backward, 0, {TOKENS}, {0}},
-    {"first_token_backward adding", "a:abc i:ac", run_first_token_backward_add, 1e-7, {TOKENS},
+    {"first_token_backward adding",
+     "a:abc i:ac",
+     run_first_token_backward_add,
+     1e-7,
+     {TOKENS},
      {0}},
-    {"cross_entropy", "o:a k:a o:ab i:ab l:a", run_cross_entropy, 3e-6,
-     {{1, 2}, {1, 10}, {130, 10}, {7, 17}, {3, 1000}}, {NULL_FIRST, ADD, LARGE, ZERO_ROWS}},
+    {"cross_entropy",
+     "o:a k:a o:ab i:ab l:a",
+     run_cross_entropy,
+     3e-6,
+     {{1, 2}, {1, 10}, {130, 10}, {7, 17}, {3, 1000}},
+     {NULL_FIRST, ADD, LARGE, ZERO_ROWS}},
     {"sum_of_squares", "d:1 i:a", run_sum_of_squares, 1e-12, {COUNTS}, {LARGE}},
     {"scale", "a:a", run_scale, 1e-7, {COUNTS}, {0}},
     {"adam", "a:a a:a u:a i:a", run_adam, 1e-6, {COUNTS}, {ADD, ZERO_ROWS}},
@@ -274,9 +362,9 @@ static const kernel kernels[] = {
 
 typedef struct buffer {
     char kind;
-    int64_t count;  // values of 4 bytes
-    float *memory;  // with guards
-    float *values;  // memory + GUARD
+    int64_t count; // values of 4 bytes
+    float *memory; // with guards
+    float *values; // memory + GUARD
 } buffer;
 
 static const uint32_t guard_bits = 0xdeadbeef;
@@ -314,9 +402,7 @@ static int64_t size_of(const char **text, const int64_t *shape) {
     int64_t size = 1;
     for (; **text != '\0' && **text != ' '; ++*text) {
         char c = **text;
-        size *= c >= 'a'   ? shape[c - 'a']
-                : c >= 'A' ? shape[c - 'A'] + 1
-                           : (int64_t)(c - '0');
+        size *= c >= 'a' ? shape[c - 'a'] : c >= 'A' ? shape[c - 'A'] + 1 : (int64_t)(c - '0');
     }
     return size;
 }
@@ -473,7 +559,8 @@ int main(void) {
     enum { COUNT = sizeof kernels / sizeof *kernels };
     struct CMUnitTest tests[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
-        tests[i] = (struct CMUnitTest){.name = kernels[i].name, .test_func = matches_ref,
+        tests[i] = (struct CMUnitTest){.name = kernels[i].name,
+                                       .test_func = matches_ref,
                                        .initial_state = (void *)(uintptr_t)&kernels[i]};
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

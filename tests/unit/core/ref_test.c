@@ -109,8 +109,8 @@ static void linear_gelu(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {
     od_ref_linear_gelu_forward(NULL, y[0], pre, x[0], x[1], x[2], 5, 4, 3);
 }
 
-static void linear_gelu_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST],
-                             float x[INPUTS][MOST], float y[OUTPUTS][MOST], bool add) {
+static void linear_gelu_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST], float x[INPUTS][MOST],
+                             float y[OUTPUTS][MOST], bool add) {
     float pre[MOST], again[MOST], dpre[MOST];
     od_ref_linear_gelu_forward(NULL, again, pre, x[0], x[1], x[2], 5, 4, 3);
     assert_memory_equal(again, y[0], 15 * sizeof(float));
@@ -155,17 +155,17 @@ static void attention_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST], floa
     od_ref_attention_backward(NULL, dx[0], dy[0], x[0], p, 2, 3, 2, 4);
 }
 
-#define CONNECT(name, connection)                                                                 \
-    static void name(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {                             \
-        float coef[8];                                                                            \
-        od_ref_connect_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, connection, 0.1f);       \
-    }                                                                                             \
-    static void name##_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST],                      \
-                            float x[INPUTS][MOST], float y[OUTPUTS][MOST], bool add) {            \
-        float coef[8];                                                                            \
-        od_ref_connect_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, connection, 0.1f);       \
-        od_ref_connect_backward(NULL, dx[0], dx[1], dy[0], x[0], x[1], coef, 4, 7, connection,    \
-                                add);                                                             \
+#define CONNECT(name, connection)                                                              \
+    static void name(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {                          \
+        float coef[8];                                                                         \
+        od_ref_connect_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, connection, 0.1f);    \
+    }                                                                                          \
+    static void name##_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST],                   \
+                            float x[INPUTS][MOST], float y[OUTPUTS][MOST], bool add) {         \
+        float coef[8];                                                                         \
+        od_ref_connect_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, connection, 0.1f);    \
+        od_ref_connect_backward(NULL, dx[0], dx[1], dy[0], x[0], x[1], coef, 4, 7, connection, \
+                                add);                                                          \
     }
 CONNECT(linear_connection, OD_CONNECT_LINEAR)
 CONNECT(negative_connection, OD_CONNECT_NEGATIVE)
@@ -203,8 +203,8 @@ static void first_token(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {
     od_ref_first_token_forward(NULL, y[0], x[0], 3, 4, 5);
 }
 
-static void first_token_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST],
-                             float x[INPUTS][MOST], float y[OUTPUTS][MOST], bool add) {
+static void first_token_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST], float x[INPUTS][MOST],
+                             float y[OUTPUTS][MOST], bool add) {
     (void)x, (void)y;
     od_ref_first_token_backward(NULL, dx[0], dy[0], 3, 4, 5, add);
 }
@@ -281,12 +281,9 @@ static void linear_statistics_by_hand(void **state) {
     // Row 1: s = 11/25, f_par = s x, f_ortho = f - s x. Row 2: <x,x> becomes 0.25, s = 0.
     double s = 11.0 / 25, par2 = s * s * 25;
     double ortho2 = fmax((1 - 3 * s) * (1 - 3 * s) + (2 - 4 * s) * (2 - 4 * s), 0.25);
-    const double expected[] = {(25 + 0.25) / 2,
-                               (par2 + 0.25) / 2,
-                               (ortho2 + 4) / 2,
-                               (par2 / 25 + 1) / 2,
-                               (ortho2 / 25 + 16) / 2,
-                               11 / (5 * sqrt(5.0)) / 2};
+    const double expected[] = {(25 + 0.25) / 2,        (par2 + 0.25) / 2,
+                               (ortho2 + 4) / 2,       (par2 / 25 + 1) / 2,
+                               (ortho2 / 25 + 16) / 2, 11 / (5 * sqrt(5.0)) / 2};
     for (int i = 0; i < OD_CONNECT_STATS; i++) {
         assert_near(stats[i], expected[i]);
     }
@@ -358,8 +355,8 @@ static void adam_by_hand(void **state) {
 
 static void weight_decay_by_hand(void **state) {
     (void)state;
-    od_adam_options options = {.lr = 0.5, .beta1 = 0.5, .beta2 = 0.75, .weight_decay = 0.25,
-                               .step = 1};
+    od_adam_options options = {
+        .lr = 0.5, .beta1 = 0.5, .beta2 = 0.75, .weight_decay = 0.25, .step = 1};
     float p = 4, m = 0, v = 0, g = 1;
     od_ref_adam(NULL, &p, &m, &v, &g, 1, &options);
     assert_near(m, 1); // L2: the gradient is 1 + 0.25 * 4
@@ -399,7 +396,8 @@ int main(void) {
     enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
     struct CMUnitTest tests[FUNCTIONS + BY_HAND];
     for (size_t i = 0; i < FUNCTIONS; i++) {
-        tests[i] = (struct CMUnitTest){.name = functions[i].name, .test_func = gradients,
+        tests[i] = (struct CMUnitTest){.name = functions[i].name,
+                                       .test_func = gradients,
                                        .initial_state = (void *)(uintptr_t)&functions[i]};
     }
     memcpy(tests + FUNCTIONS, by_hand, sizeof by_hand);

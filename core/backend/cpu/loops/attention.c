@@ -33,12 +33,16 @@ size_t OD_LOOP(attention_scratch)(int64_t tokens, int64_t head_dim) {
 static head head_in(float *scratch, int64_t tokens, int64_t heads, int64_t head_dim) {
     int64_t d = padded(head_dim);
     int64_t t = padded(tokens);
-    head h = {.tokens = tokens, .head_dim = head_dim, .d = d, .t = t,
-              .token_stride = 3 * heads * head_dim, .out_stride = heads * head_dim};
+    head h = {.tokens = tokens,
+              .head_dim = head_dim,
+              .d = d,
+              .t = t,
+              .token_stride = 3 * heads * head_dim,
+              .out_stride = heads * head_dim};
     float **const parts[] = {&h.q, &h.k, &h.v, &h.g, &h.dk, &h.dv, &h.kt, &h.vt, &h.p, &h.s, &h.o};
-    const int64_t floats[] = {tokens * d,   tokens * d,   tokens * d,  tokens * d,
-                              tokens * d,   tokens * d,   head_dim * t, head_dim * t,
-                              QUERIES * t,  QUERIES * t,  QUERIES * d};
+    const int64_t floats[] = {tokens * d,  tokens * d,  tokens * d,   tokens * d,
+                              tokens * d,  tokens * d,  head_dim * t, head_dim * t,
+                              QUERIES * t, QUERIES * t, QUERIES * d};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) {
         *parts[i] = scratch;
         scratch += floats[i];
@@ -57,8 +61,7 @@ INLINE void pack(float *to, const float *from, int64_t rows, int64_t n, int64_t 
 }
 
 // to[n, padded(rows)] = transposed from[rows, n], zeros behind.
-INLINE void pack_transposed(float *to, const float *from, int64_t rows, int64_t n,
-                            int64_t stride) {
+INLINE void pack_transposed(float *to, const float *from, int64_t rows, int64_t n, int64_t stride) {
     int64_t width = padded(rows);
     for (int64_t i = 0; i < n; i++) {
         vec_store(to + i * width + width - LANES, (vec){0});
@@ -233,7 +236,7 @@ void OD_LOOP(attention_backward)(float *dqkv, const float *dout, const float *qk
         int64_t b = item / heads;
         int64_t at = item % heads * head_dim;
         backward_head(&h, dqkv + b * tokens * h.token_stride + at,
-                      dout + b * tokens * h.out_stride + at,
-                      qkv + b * tokens * h.token_stride + at, p + item * tokens * tokens, root);
+                      dout + b * tokens * h.out_stride + at, qkv + b * tokens * h.token_stride + at,
+                      p + item * tokens * tokens, root);
     }
 }

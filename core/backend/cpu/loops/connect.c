@@ -118,9 +118,9 @@ static void backward_plain(float *dx, float *df, const float *g, float sign, int
     }
 }
 
-void OD_LOOP(connect_backward)(float *dx, float *df, const float *g, const float *x,
-                               const float *f, const float *coef, int64_t begin, int64_t end,
-                               int64_t n, od_connection connection, bool accumulate_dx) {
+void OD_LOOP(connect_backward)(float *dx, float *df, const float *g, const float *x, const float *f,
+                               const float *coef, int64_t begin, int64_t end, int64_t n,
+                               od_connection connection, bool accumulate_dx) {
     const float sign = connection == OD_CONNECT_NEGATIVE ? -1.0f : 1.0f;
     for (int64_t r = begin; r < end; r++) {
         if (connection == OD_CONNECT_ORTHOGONAL) {

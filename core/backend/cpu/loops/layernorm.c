@@ -54,8 +54,7 @@ void OD_LOOP(layernorm_backward)(float *dx, const float *dy, const float *x, con
                                  const float *rstd, const float *gamma, int64_t rows, int64_t n,
                                  bool accumulate_dx) {
     for (int64_t r = 0; r < rows; r++) {
-        backward_row(dx + r * n, dy + r * n, x + r * n, mean[r], rstd[r], gamma, n,
-                     accumulate_dx);
+        backward_row(dx + r * n, dy + r * n, x + r * n, mean[r], rstd[r], gamma, n, accumulate_dx);
     }
 }
 

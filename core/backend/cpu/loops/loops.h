@@ -71,28 +71,28 @@ typedef struct od_cpu_loops {
     void (*adam)(float *p, float *m, float *v, const float *g, int64_t count,
                  const od_cpu_adam_factors *factors);
     // momentum: NULL in the first update, which does not read v.
-    void (*sgd)(float *p, float *v, const float *g, int64_t count, float lr,
-                const float *momentum, float weight_decay);
+    void (*sgd)(float *p, float *v, const float *g, int64_t count, float lr, const float *momentum,
+                float weight_decay);
 } od_cpu_loops;
 
-#define OD_CPU_LOOP_MAP(X)                                                                        \
-    X(add)                                                                                        \
-    X(add_bias)                                                                                   \
-    X(add_column_sums)                                                                            \
-    X(gelu_forward)                                                                               \
-    X(gelu_backward)                                                                              \
-    X(layernorm_forward)                                                                          \
-    X(layernorm_backward)                                                                         \
-    X(layernorm_affine)                                                                           \
-    X(connect_forward)                                                                            \
-    X(connect_backward)                                                                           \
-    X(attention_scratch)                                                                          \
-    X(attention_forward)                                                                          \
-    X(attention_backward)                                                                         \
-    X(cross_entropy_row)                                                                          \
-    X(sum_of_squares)                                                                             \
-    X(scale)                                                                                      \
-    X(adam)                                                                                       \
+#define OD_CPU_LOOP_MAP(X) \
+    X(add)                 \
+    X(add_bias)            \
+    X(add_column_sums)     \
+    X(gelu_forward)        \
+    X(gelu_backward)       \
+    X(layernorm_forward)   \
+    X(layernorm_backward)  \
+    X(layernorm_affine)    \
+    X(connect_forward)     \
+    X(connect_backward)    \
+    X(attention_scratch)   \
+    X(attention_forward)   \
+    X(attention_backward)  \
+    X(cross_entropy_row)   \
+    X(sum_of_squares)      \
+    X(scale)               \
+    X(adam)                \
     X(sgd)
 
 extern const od_cpu_loops od_cpu_loops_base;
@@ -102,15 +102,15 @@ extern const od_cpu_loops od_cpu_loops_v4;
 // The best that this machine can run.
 const od_cpu_loops *od_cpu_loops_best(void);
 
-// od_cpu_loop_NAME_ISA
-#ifdef OD_ISA
+// od_cpu_loop_NAME_ISA. Whoever only reads the code, as a linter does, reads the base level.
+#ifndef OD_ISA
+#define OD_ISA base
+#endif
 #define OD_LOOP_JOIN(name, isa) od_cpu_loop_##name##_##isa
 #define OD_LOOP_EXPAND(name, isa) OD_LOOP_JOIN(name, isa)
 #define OD_LOOP(name) OD_LOOP_EXPAND(name, OD_ISA)
-#define OD_LOOP_DECLARE(name)                                                                     \
-    extern __typeof__(*((const od_cpu_loops *)0)->name) OD_LOOP(name);
+#define OD_LOOP_DECLARE(name) extern __typeof__(*((const od_cpu_loops *)0)->name) OD_LOOP(name);
 OD_CPU_LOOP_MAP(OD_LOOP_DECLARE)
 #undef OD_LOOP_DECLARE
-#endif
 
 #endif

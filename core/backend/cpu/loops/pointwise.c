@@ -25,8 +25,7 @@ void OD_LOOP(add_bias)(float *y, const float *b, int64_t rows, int64_t n) {
 }
 
 // Columns go down in strips of four vectors, whose sums stay in registers.
-void OD_LOOP(add_column_sums)(float *sum, const float *x, int64_t rows, int64_t n,
-                              int64_t stride) {
+void OD_LOOP(add_column_sums)(float *sum, const float *x, int64_t rows, int64_t n, int64_t stride) {
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
         vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};

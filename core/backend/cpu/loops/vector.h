@@ -47,6 +47,11 @@ INLINE vec vec_max(vec a, vec b) {
     return _mm512_max_ps(a, b);
 }
 
+// The largest lane.
+INLINE float vec_largest(vec v) {
+    return _mm512_reduce_max_ps(v);
+}
+
 #elif defined(__AVX2__)
 
 enum { LANES = 8 };
@@ -77,6 +82,12 @@ INLINE vec vec_min(vec a, vec b) {
 
 INLINE vec vec_max(vec a, vec b) {
     return _mm256_max_ps(a, b);
+}
+
+INLINE float vec_largest(vec v) {
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
 #else
@@ -111,6 +122,12 @@ INLINE vec vec_min(vec a, vec b) {
 
 INLINE vec vec_max(vec a, vec b) {
     return choose((vec_bits)(a > b), a, b);
+}
+
+INLINE float vec_largest(vec v) {
+    float a = v[0] > v[1] ? v[0] : v[1];
+    float b = v[2] > v[3] ? v[2] : v[3];
+    return a > b ? a : b;
 }
 
 #endif
@@ -152,27 +169,16 @@ INLINE float vec_sum(vec v) {
     typedef float half __attribute__((vector_size(32)));
     half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
              __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-    quarter q = __builtin_shufflevector(h, h, 0, 1, 2, 3) +
-                __builtin_shufflevector(h, h, 4, 5, 6, 7);
+    quarter q =
+        __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
 #elif defined(__AVX2__)
-    quarter q = __builtin_shufflevector(v, v, 0, 1, 2, 3) +
-                __builtin_shufflevector(v, v, 4, 5, 6, 7);
+    quarter q =
+        __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
 #else
     quarter q = v;
 #endif
     q += __builtin_shufflevector(q, q, 2, 3, 0, 1);
     return q[0] + q[1];
-}
-
-// The largest lane.
-INLINE float vec_largest(vec v) {
-    float lanes[LANES];
-    vec_store(lanes, v);
-    float largest = lanes[0];
-    for (int l = 1; l < LANES; l++) {
-        largest = lanes[l] > largest ? lanes[l] : largest;
-    }
-    return largest;
 }
 
 // exp to 2 units in the last place for x in [-87, 88]; what lies outside is moved there, so the
