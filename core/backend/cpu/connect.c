@@ -47,8 +47,9 @@ static void run(od_device *device, const od_cpu_connect_args *args, int64_t rows
 void od_cpu_connect_forward(od_device *device, float *y, float *coef, float *stats, const float *x,
                             const float *f, int64_t rows, int64_t n, od_connection connection,
                             float eps) {
-    od_cpu_connect_args args = {
-        .y = y, .coef = coef, .x = x, .f = f, .n = n, .connection = connection, .eps = eps};
+    od_cpu_connect_args args = {.x = x, .f = f, .n = n, .connection = connection, .eps = eps};
+    args.y = y;
+    args.coef = coef;
     run(device, &args, rows, stats);
 }
 
@@ -56,17 +57,13 @@ void od_cpu_connect_layernorm_forward(od_device *device, float *y, float *z, flo
                                       float *rstd, float *coef, float *stats, const float *x,
                                       const float *f, int64_t rows, int64_t n,
                                       od_connection connection, float eps, float norm_eps) {
-    od_cpu_connect_args args = {.y = y,
-                                .coef = coef,
-                                .x = x,
-                                .f = f,
-                                .n = n,
-                                .connection = connection,
-                                .eps = eps,
-                                .z = z,
-                                .mean = mean,
-                                .rstd = rstd,
-                                .norm_eps = norm_eps};
+    od_cpu_connect_args args = {.x = x, .f = f, .n = n, .connection = connection, .eps = eps};
+    args.y = y;
+    args.coef = coef;
+    args.z = z;
+    args.mean = mean;
+    args.rstd = rstd;
+    args.norm_eps = norm_eps;
     run(device, &args, rows, stats);
 }
 

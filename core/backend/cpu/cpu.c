@@ -19,23 +19,26 @@ static const od_cpu_blas *const libraries[] = {
     &od_cpu_blas_openblas,
 };
 
-static od_status find_blas(const char *name, const od_cpu_blas **out, od_error *error) {
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+// NULL for the default; NULL when this build is without it.
+static const od_cpu_blas *find_blas(const char *name) {
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
         if (name == NULL || strcmp(libraries[i]->name, name) == 0) {
-            *out = libraries[i];
-            return OD_OK;
+            return libraries[i];
         }
     }
-    return od_error_set(error, OD_E_UNSUPPORTED,
-                        "blas is '%s', which this build is without; give openblas or configure "
-                        "again with it installed",
-                        name);
+    return NULL;
 }
 
 static od_status cpu_open(const od_device_options *options, od_device **out, od_error *error) {
-    const od_cpu_blas *blas = NULL;
     OD_TRY(od_host_check_options(options, error));
-    OD_TRY(find_blas(options != NULL ? options->blas : NULL, &blas, error));
+    const char *name = options != NULL ? options->blas : NULL;
+    const od_cpu_blas *blas = find_blas(name);
+    if (blas == NULL) {
+        return od_error_set(error, OD_E_UNSUPPORTED,
+                            "blas is '%s', which this build is without; give openblas or configure "
+                            "again with it installed",
+                            name);
+    }
     od_device *device = calloc(1, sizeof *device);
     if (device == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a device");
