@@ -135,6 +135,12 @@ static void bytes_that_are_offered_again_have_no_effect(void **state) {
     assert_int_equal(first.events.count, 3);
     assert_int_equal(again.events.count, 0);
     assert_int_equal(longer.events.count, 1);
+    od_ingest shorter = offer(w, id, 0, START);
+    od_job job = world_job(w, id);
+    assert_int_equal(shorter.events.count, 0);
+    assert_int_equal(job.tail_offset, longer.size); // never goes back
+    od_job_fini(&job);
+    od_ingest_fini(&shorter);
     assert_query(w, "SELECT step FROM points WHERE series = 1", "1 2 3");
     assert_query(w, "SELECT count FROM series WHERE id = 1", "3");
     od_ingest_fini(&first);
