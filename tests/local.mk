@@ -16,12 +16,15 @@ AM_TESTS_ENVIRONMENT += \
 
 # One line a file, relative to the root; they belong into EXTRA_DIST too.
 SYSTEM_TESTS =
+SYSTEM_TESTS += tests/system/api_events_test.py
+SYSTEM_TESTS += tests/system/api_jobs_test.py
+SYSTEM_TESTS += tests/system/api_server_test.py
 SYSTEM_TESTS += tests/system/daemon_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)
 LONG_TESTS =
-EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS)
+EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py
 
 check-system: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
