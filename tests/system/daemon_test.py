@@ -136,11 +136,12 @@ class Place:
         return self.daemons[-1]
 
     def spec(self, epochs, **queue):
-        """12 small steps an epoch, each logged, a checkpoint every 10."""
+        """12 steps an epoch, each logged, a checkpoint every 10. Many tokens make a step last some
+        milliseconds, so that a test that waited for a step acts long before the last one."""
         return {
             "name": "small",
             "model": {"arch": "vit", "preset": "N", "width": 16, "depth": 2, "heads": 2,
-                      "patch_size": 14},
+                      "patch_size": 2},
             "data": {"dataset": "mnist", "root": self.data},
             "train": {"epochs": epochs, "batch_size": 8},
             "eval": {"every_epochs": max(1, epochs // 4)},
