@@ -78,7 +78,7 @@ static od_spec make_spec(const settings *s, od_connection connection) {
         .model =
             {.arch = "vit", .patch_size = 7, .image_size = SIDE, .channels = 1, .classes = CLASSES},
         .residual = {.connection = connection, .eps = 1e-6F},
-        .data = {.shuffle = true},
+        .data = {.shuffle = true, .mean = {0.286F}, .std = {0.353F}},
         .train = {.epochs = 1,
                   .batch_size = s->batch,
                   .grad_accumulate_steps = 1,
@@ -104,8 +104,6 @@ static od_dataset *random_images(int64_t count) {
                          .width = SIDE,
                          .channels = 1,
                          .classes = CLASSES,
-                         .mean = {0.286F},
-                         .std = {0.353F},
                          .pixels = malloc((size_t)(count * SIDE * SIDE)),
                          .labels = malloc((size_t)count * sizeof *data->labels)};
     if (data->pixels == NULL || data->labels == NULL) {

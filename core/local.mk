@@ -13,7 +13,9 @@ libcore_a_SOURCES += core/rng/philox.c core/rng/philox.h
 # data
 libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
 libcore_a_SOURCES += core/data/idx.c core/data/idx.h
+libcore_a_SOURCES += core/data/image.c core/data/image.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
+libcore_a_SOURCES += core/data/transform.c core/data/transform.h
 
 # the job spec
 libcore_a_SOURCES += core/spec.c core/spec.h

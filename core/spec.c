@@ -143,6 +143,10 @@ static void read_data(spec_reader *reader, od_data_spec *out) {
     if (*root == '\0' && facts != NULL) {
         root = facts->default_root;
     }
+    if (facts != NULL) {
+        memcpy(out->mean, facts->mean, sizeof out->mean);
+        memcpy(out->std, facts->std, sizeof out->std);
+    }
     snprintf(out->dataset, sizeof out->dataset, "%s", dataset);
     snprintf(out->root, sizeof out->root, "%s", root);
     out->shuffle = flag(reader, "data.shuffle");

@@ -38,7 +38,8 @@ typedef struct od_residual_spec {
 
 typedef struct od_data_spec {
     char dataset[32];
-    char root[4096]; // folder the files are read from, resolved
+    char root[4096];       // folder the files are read from, resolved
+    float mean[3], std[3]; // of the data set's pixels scaled to [0, 1], per channel
     bool shuffle;
     int64_t limit_train, limit_eval; // 0: no limit
 } od_data_spec;

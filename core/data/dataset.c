@@ -72,8 +72,6 @@ static od_status fill(od_dataset *dataset, const od_dataset_facts *facts, const 
     dataset->height = dataset->width = facts->image_size;
     dataset->channels = facts->channels;
     dataset->classes = facts->classes;
-    memcpy(dataset->mean, facts->mean, sizeof dataset->mean);
-    memcpy(dataset->std, facts->std, sizeof dataset->std);
     idx_pair *pair = calloc(1, sizeof *pair);
     if (pair == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a data set");

@@ -12,9 +12,8 @@ typedef enum od_split { OD_SPLIT_TRAIN, OD_SPLIT_EVAL } od_split;
 
 typedef struct od_dataset {
     int64_t count, height, width, channels, classes;
-    float mean[3], std[3]; // of the pixels scaled to [0, 1], per channel
-    uint8_t *pixels;       // [count, height, width, channels]
-    int32_t *labels;       // [count], each in [0, classes)
+    uint8_t *pixels; // [count, height, width, channels]
+    int32_t *labels; // [count], each in [0, classes)
 } od_dataset;
 
 // Reads one split from spec->root, the first limit samples when there is a limit. Wrong magic,

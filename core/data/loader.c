@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order of an epoch is a Fisher-Yates shuffle whose draws come from (seed, epoch); it is kept
-// until another epoch is asked for. Normalised values come from a table: a pixel has 256 of them.
+// until another epoch is asked for.
 #include "core/data/loader.h"
 
 #include "core/rng/philox.h"
@@ -8,45 +8,39 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { LEVELS = 256, MAX_CHANNELS = 3 };
-
 struct od_loader {
     const od_dataset *dataset;
+    const od_transform *transform;
+    od_transform_scratch *scratch;
     int64_t batch_size, batches;
     bool shuffle;
     uint64_t seed;
     int64_t epoch;   // of order; -1: none yet
     uint32_t *order; // [dataset->count]
-    float table[LEVELS][MAX_CHANNELS];
 };
 
-// In float32, as torchvision's ToTensor and Normalize compute.
-static void fill_table(od_loader *loader) {
-    for (int level = 0; level < LEVELS; level++) {
-        for (int64_t c = 0; c < loader->dataset->channels; c++) {
-            loader->table[level][c] =
-                ((float)level / 255.0f - loader->dataset->mean[c]) / loader->dataset->std[c];
-        }
-    }
-}
-
-od_status od_loader_new(const od_dataset *dataset, int64_t batch_size, bool shuffle, bool drop_last,
-                        uint64_t seed, od_loader **out, od_error *error) {
-    assert(dataset->channels >= 1 && dataset->channels <= MAX_CHANNELS);
+od_status od_loader_new(const od_dataset *dataset, const od_transform *transform,
+                        int64_t batch_size, bool shuffle, bool drop_last, uint64_t seed,
+                        od_loader **out, od_error *error) {
     if (dataset->count < 1 || dataset->count > UINT32_MAX || batch_size < 1) {
         return od_error_set(error, OD_E_INVALID, "cannot make batches of %lld from %lld images",
                             (long long)batch_size, (long long)dataset->count);
     }
+    od_transform_scratch *scratch = NULL;
+    OD_TRY(od_transform_scratch_new(transform, &scratch, error));
     od_loader *loader = calloc(1, sizeof *loader);
     uint32_t *order = malloc((size_t)dataset->count * sizeof *order);
     if (loader == NULL || order == NULL) {
         free(loader);
         free(order);
+        od_transform_scratch_free(scratch);
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for the order of %lld images",
                             (long long)dataset->count);
     }
     *loader = (od_loader){
         .dataset = dataset,
+        .transform = transform,
+        .scratch = scratch,
         .batch_size = batch_size,
         .batches = (dataset->count + (drop_last ? 0 : batch_size - 1)) / batch_size,
         .shuffle = shuffle,
@@ -54,7 +48,6 @@ od_status od_loader_new(const od_dataset *dataset, int64_t batch_size, bool shuf
         .epoch = -1,
         .order = order,
     };
-    fill_table(loader);
     *out = loader;
     return OD_OK;
 }
@@ -62,6 +55,7 @@ od_status od_loader_new(const od_dataset *dataset, int64_t batch_size, bool shuf
 void od_loader_free(od_loader *loader) {
     if (loader != NULL) {
         free(loader->order);
+        od_transform_scratch_free(loader->scratch);
         free(loader);
     }
 }
@@ -91,24 +85,30 @@ static void make_order(od_loader *loader, int64_t epoch) {
     loader->epoch = epoch;
 }
 
-int64_t od_loader_fill(od_loader *loader, int64_t epoch, int64_t batch, float *images,
-                       int32_t *labels) {
+// A view of one image.
+static od_image image_of(const od_dataset *dataset, int64_t sample) {
+    const int64_t bytes = dataset->height * dataset->width * dataset->channels;
+    return (od_image){.width = dataset->width,
+                      .height = dataset->height,
+                      .channels = dataset->channels,
+                      .pixels = dataset->pixels + sample * bytes};
+}
+
+od_status od_loader_fill(od_loader *loader, int64_t epoch, int64_t batch, float *images,
+                         int32_t *labels, int64_t *count, od_error *error) {
     assert(batch >= 0 && batch < loader->batches);
     make_order(loader, epoch);
     const od_dataset *dataset = loader->dataset;
     int64_t first = batch * loader->batch_size;
     int64_t rest = dataset->count - first;
-    int64_t count = rest < loader->batch_size ? rest : loader->batch_size;
-    int64_t pixels = dataset->height * dataset->width;
-    for (int64_t i = 0; i < count; i++) {
+    int64_t values = od_transform_values(loader->transform);
+    *count = rest < loader->batch_size ? rest : loader->batch_size;
+    for (int64_t i = 0; i < *count; i++) {
         int64_t sample = loader->order[first + i];
-        const uint8_t *from = dataset->pixels + sample * pixels * dataset->channels;
-        for (int64_t p = 0; p < pixels; p++) {
-            for (int64_t c = 0; c < dataset->channels; c++) {
-                *images++ = loader->table[*from++][c];
-            }
-        }
+        const od_image image = image_of(dataset, sample);
+        OD_TRY(od_transform_apply(loader->transform, loader->scratch, &image, loader->seed, epoch,
+                                  sample, images + i * values, error));
         labels[i] = dataset->labels[sample];
     }
-    return count;
+    return OD_OK;
 }

@@ -130,9 +130,12 @@ static od_status open_data(od_trainer *t, const od_dataset *train, const od_data
     const od_spec *spec = &t->spec;
     OD_TRY(check_data(spec, train, "training", error));
     OD_TRY(check_data(spec, eval, "evaluation", error));
-    OD_TRY(od_loader_new(train, t->micro_batch, spec->data.shuffle, true, spec->train.seed,
-                         &t->train, error));
-    OD_TRY(od_loader_new(eval, t->micro_batch, false, false, spec->train.seed, &t->eval, error));
+    OD_TRY(od_transform_new(spec, OD_SPLIT_TRAIN, &t->train_transform, error));
+    OD_TRY(od_transform_new(spec, OD_SPLIT_EVAL, &t->eval_transform, error));
+    OD_TRY(od_loader_new(train, t->train_transform, t->micro_batch, spec->data.shuffle, true,
+                         spec->train.seed, &t->train, error));
+    OD_TRY(od_loader_new(eval, t->eval_transform, t->micro_batch, false, false, spec->train.seed,
+                         &t->eval, error));
     t->batches_per_epoch = od_loader_batches(t->train);
     return OD_OK;
 }
@@ -195,6 +198,8 @@ void od_trainer_free(od_trainer *trainer) {
     free(trainer->batch.host_images);
     od_loader_free(trainer->eval);
     od_loader_free(trainer->train);
+    od_transform_free(trainer->eval_transform);
+    od_transform_free(trainer->train_transform);
     od_plan_free(trainer->memory);
     od_model_free(trainer->model);
     free(trainer);
@@ -219,15 +224,16 @@ const od_connection_stats *od_trainer_stats_borrow(const od_trainer *trainer, in
 
 // --- one batch -----------------------------------------------------------------------------
 
-static int64_t load(od_trainer *t, od_loader *loader, int64_t epoch, int64_t batch) {
+static od_status load(od_trainer *t, od_loader *loader, int64_t epoch, int64_t batch, int64_t *n,
+                      od_error *error) {
     od_trainer_batch *b = &t->batch;
     const od_value *values = t->model->graph->values;
-    const int64_t n = od_loader_fill(loader, epoch, batch, b->host_images, b->host_labels);
+    OD_TRY(od_loader_fill(loader, epoch, batch, b->host_images, b->host_labels, n, error));
     t->backend->upload(t->device, b->images, b->host_images,
-                       (size_t)od_value_bytes(&values[t->model->images], n));
+                       (size_t)od_value_bytes(&values[t->model->images], *n));
     t->backend->upload(t->device, b->labels, b->host_labels,
-                       (size_t)od_value_bytes(&values[t->model->labels], n));
-    return n;
+                       (size_t)od_value_bytes(&values[t->model->labels], *n));
+    return OD_OK;
 }
 
 // Sums over samples.
@@ -288,7 +294,8 @@ static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_s
                                       od_error *error) {
     t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
     for (int64_t i = 0; i < g->count; i++) {
-        const int64_t n = load(t, t->train, g->epoch, g->first + i);
+        int64_t n;
+        OD_TRY(load(t, t->train, g->epoch, g->first + i, &n, error));
         const od_run_options options = {
             .batch = n,
             .training = true,
@@ -393,7 +400,8 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
 od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error *error) {
     score sum = {0};
     for (int64_t i = 0; i < od_loader_batches(trainer->eval); i++) {
-        const int64_t n = load(trainer, trainer->eval, 0, i);
+        int64_t n;
+        OD_TRY(load(trainer, trainer->eval, 0, i, &n, error));
         const od_run_options options = {.batch = n};
         od_run_forward(trainer->run, &options);
         OD_TRY(add_score(trainer, n, &sum, error));

@@ -35,6 +35,7 @@ struct od_trainer {
     float *parameters, *gradients, *states[OD_OPTIMIZER_MAX_STATES]; // [model->flat_count]
     double *norm;                                                    // on the device
     od_trainer_batch batch;
+    od_transform *train_transform, *eval_transform;
     od_loader *train, *eval;
     od_connection_stats *stats; // [model->graph->connection_count]
     float *host_stats;

@@ -77,6 +77,11 @@ tests_unit_core_idx_test_SOURCES = tests/unit/core/idx_test.c tests/unit/scratch
 tests_unit_core_idx_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_idx_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/image_test
+tests_unit_core_image_test_SOURCES = tests/unit/core/image_test.c
+tests_unit_core_image_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_image_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/loader_test
 tests_unit_core_loader_test_SOURCES = tests/unit/core/loader_test.c tests/unit/scratch.h
 tests_unit_core_loader_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -61,7 +61,6 @@ static void splits_come_from_their_files(void **state) {
     assert_int_equal(train->width, SIDE);
     assert_int_equal(train->channels, 1);
     assert_int_equal(train->classes, 10);
-    assert_true(train->mean[0] == 0.2860f && train->std[0] == 0.3530f);
     assert_int_equal(train->pixels[6 * IMAGE_BYTES - 1], (6 * IMAGE_BYTES - 1) & 255);
     assert_int_equal(train->labels[4], 4);
     assert_int_equal(train->labels[5], 9);
@@ -81,7 +80,6 @@ static void a_limit_keeps_the_first(void **state) {
     assert_int_equal(dataset->count, 2);
     assert_int_equal(dataset->labels[1], 1);
     assert_int_equal(dataset->pixels[2 * IMAGE_BYTES - 1], (2 * IMAGE_BYTES - 1) & 255);
-    assert_true(dataset->mean[0] == 0.0f && dataset->std[0] == 1.0f);
     od_dataset_free(dataset);
     assert_int_equal(od_dataset_open(&spec, OD_SPLIT_EVAL, &dataset, NULL), OD_OK);
     assert_int_equal(dataset->count, 3);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // core/data/loader.c: batches depend on (seed, epoch, batch) alone, every sample comes once an
-// epoch, and pixels are normalised as the data set's table says.
+// epoch, and pixels are what the transform makes of them.
 #include "core/data/loader.h"
 
 #include <setjmp.h>
@@ -16,6 +16,8 @@ enum { COUNT = 23, SIDE = 2, BATCH = 5 };
 
 static uint8_t pixels[COUNT * SIDE * SIDE * 3];
 static int32_t labels_of_all[COUNT];
+static const float MEAN[3] = {0.5f, 0.25f, 0.125f}, STD[3] = {0.5f, 2.0f, 1.0f};
+static od_transform *transforms[4]; // by channels
 
 // Sample i has the label i, so that labels tell the order.
 static od_dataset small(int64_t channels) {
@@ -30,15 +32,45 @@ static od_dataset small(int64_t channels) {
                         .width = SIDE,
                         .channels = channels,
                         .classes = COUNT,
-                        .mean = {0.5f, 0.25f, 0.125f},
-                        .std = {0.5f, 2.0f, 1.0f},
                         .pixels = pixels,
                         .labels = labels_of_all};
 }
 
+static od_transform *transform_of(int64_t channels) {
+    od_spec spec = {.model = {.image_size = SIDE, .channels = channels}};
+    od_transform *transform = NULL;
+    memcpy(spec.data.mean, MEAN, sizeof MEAN);
+    memcpy(spec.data.std, STD, sizeof STD);
+    assert_int_equal(od_transform_new(&spec, OD_SPLIT_TRAIN, &transform, NULL), OD_OK);
+    return transform;
+}
+
+static int make_transforms(void **state) {
+    (void)state;
+    transforms[1] = transform_of(1);
+    transforms[3] = transform_of(3);
+    return 0;
+}
+
+static int free_transforms(void **state) {
+    (void)state;
+    od_transform_free(transforms[1]);
+    od_transform_free(transforms[3]);
+    return 0;
+}
+
+static int64_t fill(od_loader *loader, int64_t epoch, int64_t batch, float *images,
+                    int32_t *labels) {
+    int64_t count = 0;
+    assert_int_equal(od_loader_fill(loader, epoch, batch, images, labels, &count, NULL), OD_OK);
+    return count;
+}
+
 static od_loader *make(const od_dataset *dataset, bool shuffle, bool drop_last, uint64_t seed) {
     od_loader *loader = NULL;
-    assert_int_equal(od_loader_new(dataset, BATCH, shuffle, drop_last, seed, &loader, NULL), OD_OK);
+    assert_int_equal(od_loader_new(dataset, transforms[dataset->channels], BATCH, shuffle,
+                                   drop_last, seed, &loader, NULL),
+                     OD_OK);
     return loader;
 }
 
@@ -47,7 +79,7 @@ static int epoch_of(od_loader *loader, int64_t epoch, int32_t *labels) {
     float images[BATCH * SIDE * SIDE * 3];
     int64_t count = 0;
     for (int64_t batch = 0; batch < od_loader_batches(loader); batch++) {
-        count += od_loader_fill(loader, epoch, batch, images, labels + count);
+        count += fill(loader, epoch, batch, images, labels + count);
     }
     return (int)count;
 }
@@ -105,7 +137,7 @@ static void order_depends_on_seed_and_epoch_alone(void **state) {
     // One batch alone, asked for out of order.
     float images[BATCH * SIDE * SIDE];
     int32_t labels[BATCH];
-    od_loader_fill(b, 5, 2, images, labels);
+    fill(b, 5, 2, images, labels);
     assert_memory_equal(labels, first + 2 * BATCH, sizeof labels);
     od_loader_free(a);
     od_loader_free(b);
@@ -138,16 +170,30 @@ static void pixels_are_normalised_per_channel(void **state) {
     od_loader *loader = make(&dataset, true, false, 3);
     float images[BATCH * SIDE * SIDE * 3];
     int32_t labels[BATCH];
-    assert_int_equal(od_loader_fill(loader, 0, 1, images, labels), BATCH);
+    assert_int_equal(fill(loader, 0, 1, images, labels), BATCH);
     for (int i = 0; i < BATCH; i++) {
         for (int p = 0; p < SIDE * SIDE * 3; p++) {
             int c = p % 3;
             double value = pixels[labels[i] * SIDE * SIDE * 3 + p] / 255.0;
-            double expected = (value - dataset.mean[c]) / dataset.std[c];
+            double expected = (value - (double)MEAN[c]) / (double)STD[c];
             double difference = (double)images[i * SIDE * SIDE * 3 + p] - expected;
             assert_true(difference < 1e-6 && difference > -1e-6);
         }
     }
+    od_loader_free(loader);
+}
+
+static void an_image_of_another_size_is_refused(void **state) {
+    (void)state;
+    od_dataset dataset = small(1);
+    od_loader *loader = make(&dataset, false, false, 0);
+    float images[BATCH * SIDE * SIDE];
+    int32_t labels[BATCH];
+    int64_t count = 0;
+    od_error error = {0};
+    dataset.width = 1;
+    assert_int_equal(od_loader_fill(loader, 0, 0, images, labels, &count, &error), OD_E_INVALID);
+    assert_string_equal(error.text, "an image of 1 x 2 x 1; the model takes 2 x 2 x 1");
     od_loader_free(loader);
 }
 
@@ -156,9 +202,11 @@ static void nothing_to_batch_is_refused(void **state) {
     od_dataset dataset = small(1);
     od_loader *loader = NULL;
     od_error error;
-    assert_int_equal(od_loader_new(&dataset, 0, true, true, 0, &loader, &error), OD_E_INVALID);
+    assert_int_equal(od_loader_new(&dataset, transforms[1], 0, true, true, 0, &loader, &error),
+                     OD_E_INVALID);
     dataset.count = 0;
-    assert_int_equal(od_loader_new(&dataset, 1, true, true, 0, &loader, &error), OD_E_INVALID);
+    assert_int_equal(od_loader_new(&dataset, transforms[1], 1, true, true, 0, &loader, &error),
+                     OD_E_INVALID);
     assert_null(loader);
 }
 
@@ -169,7 +217,8 @@ int main(void) {
         cmocka_unit_test(order_depends_on_seed_and_epoch_alone),
         cmocka_unit_test(every_sample_can_stand_everywhere),
         cmocka_unit_test(pixels_are_normalised_per_channel),
+        cmocka_unit_test(an_image_of_another_size_is_refused),
         cmocka_unit_test(nothing_to_batch_is_refused),
     };
-    return cmocka_run_group_tests_name("core/data/loader", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("core/data/loader", tests, make_transforms, free_transforms);
 }

@@ -72,6 +72,7 @@ static void defaults_are_read(void **state) {
     }
     assert_string_equal(spec.data.dataset, "fashion-mnist");
     assert_string_equal(spec.data.root, "/usr/share/datasets/fashion-mnist");
+    assert_true(spec.data.mean[0] == 0.2860f && spec.data.std[0] == 0.3530f);
     assert_true(spec.data.shuffle);
     assert_int_equal(spec.data.limit_train, 0);
     assert_int_equal(spec.train.epochs, 300);
@@ -122,6 +123,7 @@ static void everything_given_is_read(void **state) {
     assert_false(spec.residual.orthogonal_block[0]);
     assert_true(spec.residual.orthogonal_block[1]);
     assert_string_equal(spec.data.root, "/data/mnist");
+    assert_true(spec.data.mean[0] == 0.0f && spec.data.std[0] == 1.0f);
     assert_false(spec.data.shuffle);
     assert_int_equal(spec.data.limit_train, 600);
     assert_int_equal(spec.data.limit_eval, 100);

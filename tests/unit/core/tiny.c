@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+static const float MEAN = 0.3F, STD = 0.2F;
+
 od_spec tiny_spec(void) {
     od_spec spec = {
         .model = {.arch = "vit",
@@ -23,7 +25,7 @@ od_spec tiny_spec(void) {
                   .channels = 1,
                   .classes = TINY_CLASSES},
         .residual = {.connection = OD_CONNECT_ORTHOGONAL, .eps = 1e-6F},
-        .data = {.dataset = "tiny", .shuffle = true},
+        .data = {.dataset = "tiny", .shuffle = true, .mean = {MEAN}, .std = {STD}},
         .train = {.epochs = 3,
                   .batch_size = TINY_BATCH,
                   .grad_accumulate_steps = 1,
@@ -60,9 +62,7 @@ od_dataset *tiny_dataset(int64_t count, uint64_t seed) {
                          .height = TINY_SIDE,
                          .width = TINY_SIDE,
                          .channels = 1,
-                         .classes = TINY_CLASSES,
-                         .mean = {0.3F},
-                         .std = {0.2F}};
+                         .classes = TINY_CLASSES};
     data->pixels = malloc((size_t)count * TINY_SIDE * TINY_SIDE);
     data->labels = malloc((size_t)count * sizeof *data->labels);
     assert_non_null(data->pixels);
@@ -144,7 +144,7 @@ static void fill_parameters(tiny_rig *rig) {
 static void fill_batch(tiny_rig *rig) {
     od_dataset *data = tiny_dataset(TINY_TRAIN, 1);
     for (int64_t i = 0; i < TINY_BATCH * TINY_SIDE * TINY_SIDE; i++) {
-        rig->images[i] = ((float)data->pixels[i] / 255 - data->mean[0]) / data->std[0];
+        rig->images[i] = ((float)data->pixels[i] / 255 - MEAN) / STD;
     }
     memcpy(rig->labels, data->labels, TINY_BATCH * sizeof *rig->labels);
     od_dataset_free(data);
