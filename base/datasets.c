@@ -15,8 +15,8 @@
 const od_dataset_facts od_datasets[] = {
     {.name = "mnist",
      .default_root = "/usr/share/datasets/mnist",
+     .format = OD_DATASET_IDX,
      .readable = true,
-     .idx = true,
      .channels = 1,
      .image_size = 28,
      .classes = 10,
@@ -29,8 +29,8 @@ const od_dataset_facts od_datasets[] = {
     {.name = "fashion-mnist",
      .default_root = "/usr/share/datasets/fashion-mnist",
      .package = "dataset-fashion-mnist",
+     .format = OD_DATASET_IDX,
      .readable = true,
-     .idx = true,
      .channels = 1,
      .image_size = 28,
      .classes = 10,
@@ -42,6 +42,8 @@ const od_dataset_facts od_datasets[] = {
      .files = {IDX_FILES}},
     {.name = "cifar10",
      .default_root = "/usr/share/datasets/cifar10",
+     .format = OD_DATASET_CIFAR,
+     .readable = true,
      .augmented = true,
      .channels = 3,
      .image_size = 32,
@@ -51,9 +53,12 @@ const od_dataset_facts od_datasets[] = {
      .eval_count = 10000,
      .mean = {0.4914f, 0.4822f, 0.4465f},
      .std = {0.2470f, 0.2435f, 0.2616f},
-     .files = {"data_batch_1.bin", "test_batch.bin"}},
+     .files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+               "data_batch_5.bin", "test_batch.bin"}},
     {.name = "cifar100",
      .default_root = "/usr/share/datasets/cifar100",
+     .format = OD_DATASET_CIFAR,
+     .readable = true,
      .augmented = true,
      .channels = 3,
      .image_size = 32,
@@ -66,6 +71,7 @@ const od_dataset_facts od_datasets[] = {
      .files = {"train.bin", "test.bin"}},
     {.name = "tiny-imagenet",
      .default_root = "/usr/share/datasets/tiny-imagenet",
+     .format = OD_DATASET_TINY,
      .augmented = true,
      .channels = 3,
      .image_size = 64,
@@ -75,9 +81,10 @@ const od_dataset_facts od_datasets[] = {
      .eval_count = 10000,
      .mean = {IMAGENET_MEAN},
      .std = {IMAGENET_STD},
-     .files = {"train", "val"}},
+     .files = {"train", "val", "val/images", "val/val_annotations.txt"}},
     {.name = "imagenet1k",
      .default_root = "/usr/share/datasets/imagenet1k",
+     .format = OD_DATASET_IMAGENET,
      .augmented = true,
      .channels = 3,
      .image_size = 224,
@@ -87,7 +94,8 @@ const od_dataset_facts od_datasets[] = {
      .eval_count = 50000,
      .mean = {IMAGENET_MEAN},
      .std = {IMAGENET_STD},
-     .files = {"train", "val"}},
+     .files = {"train", "val"},
+     .shards = {"imagenet1k-train-", "imagenet1k-validation-"}},
     {.name = NULL},
 };
 
@@ -103,7 +111,7 @@ const od_dataset_facts *od_datasets_find(const char *name) {
 // What a person can do about a missing file.
 static od_status missing(const od_dataset_facts *facts, const char *root, const char *file,
                          od_error *error) {
-    const char *either = facts->idx ? "(.gz)" : "";
+    const char *either = facts->format == OD_DATASET_IDX ? "(.gz)" : "";
     if (strcmp(root, facts->default_root) != 0) {
         return od_error_set(error, OD_E_NOT_FOUND,
                             "%s: %s/%s%s is not there; data.root must be the folder with the data "
@@ -123,7 +131,7 @@ static od_status missing(const od_dataset_facts *facts, const char *root, const 
 od_status od_datasets_file(const od_dataset_facts *facts, const char *root, const char *file,
                            char out[OD_DATASETS_PATH_BYTES], od_error *error) {
     static const char *const endings[] = {"", ".gz"};
-    for (int i = 0; i < (facts->idx ? 2 : 1); i++) {
+    for (int i = 0; i < (facts->format == OD_DATASET_IDX ? 2 : 1); i++) {
         int length = snprintf(out, OD_DATASETS_PATH_BYTES, "%s/%s%s", root, file, endings[i]);
         if (length >= OD_DATASETS_PATH_BYTES) {
             return od_error_set(error, OD_E_TOO_LARGE, "%s: a path below data.root has %d bytes",

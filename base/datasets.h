@@ -9,7 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OD_DATASETS_PATH_BYTES = 4096, OD_DATASETS_FILES = 4 };
+enum { OD_DATASETS_PATH_BYTES = 4096, OD_DATASETS_FILES = 6 };
+
+typedef enum od_dataset_format {
+    OD_DATASET_IDX,      // two pairs of IDX files, each plain or with ".gz"
+    OD_DATASET_CIFAR,    // records of label bytes and planes of pixels
+    OD_DATASET_TINY,     // train/CLASS/images/, val/images/ and val/val_annotations.txt
+    OD_DATASET_IMAGENET, // train/CLASS/ and val/CLASS/, or tar shards in WebDataset's layout
+} od_dataset_format;
 
 typedef struct od_dataset_facts {
     const char *name;         // as in data.dataset
@@ -17,14 +24,16 @@ typedef struct od_dataset_facts {
     const char *package;      // the Debian package that fills default_root, or NULL
     bool readable;            // by this version; false: only the facts are here
     bool augmented;           // data.augment "auto" changes the pixels
-    bool idx;                 // files are IDX, each plain or with ".gz"
+    od_dataset_format format;
     int channels, image_size, classes;
     int patch_size;                  // a ViT's own, where model.patch_size is null
     int64_t train_count, eval_count; // images of the published files
     float mean[3], std[3];           // per channel, of pixels scaled to [0, 1]
     // Below the root. IDX: training images, training labels, evaluation images, evaluation labels.
-    // Others: the files or folders that must be there.
+    // CIFAR: training files, then the one evaluation file. Others: the folders that must be there.
     const char *files[OD_DATASETS_FILES];
+    // Instead of files: what the names of the tar shards begin with, training then evaluation.
+    const char *shards[2];
 } od_dataset_facts;
 
 extern const od_dataset_facts od_datasets[]; // ends with a row whose name is NULL

@@ -15,6 +15,7 @@ libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
 libcore_a_SOURCES += core/data/idx.c core/data/idx.h
 libcore_a_SOURCES += core/data/image.c core/data/image.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
+libcore_a_SOURCES += core/data/source.h core/data/source_cifar.c core/data/source_idx.c
 libcore_a_SOURCES += core/data/transform.c core/data/transform.h
 
 # the job spec

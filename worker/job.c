@@ -74,24 +74,27 @@ static od_status apply_schema(cJSON *json, od_faults *faults, od_error *error) {
     return status == OD_OK ? OD_OK : od_error_set(error, status, "no memory to check the spec");
 }
 
-// Counts both splits. A data set that is not there is a fault of the spec on this machine.
+// Measures both splits. A data set that is not there is a fault of the spec on this machine.
 static od_status check_data(od_job *job, od_faults *faults) {
     const od_data_spec *data = &job->spec.data;
     const od_dataset_facts *facts = od_datasets_find(data->dataset);
     bool own_root = !cJSON_IsNull(od_json_at(job->json, "data.root"));
     const char *pointer = own_root ? "/data/root" : "/data/dataset";
     char root[OD_DATASETS_PATH_BYTES];
+    od_dataset_size train = {0};
+    od_dataset_size eval = {0};
     od_error error = {0};
     if (facts == NULL || !facts->readable || *data->root != '/') {
         return OD_OK; // said already
     }
     if (od_datasets_locate(data->dataset, data->root, root, &error) != OD_OK ||
-        od_dataset_count(data, OD_SPLIT_TRAIN, &job->train_count, &error) != OD_OK ||
-        od_dataset_count(data, OD_SPLIT_EVAL, &job->eval_count, &error) != OD_OK) {
+        od_dataset_measure(data, OD_SPLIT_TRAIN, &train, &error) != OD_OK ||
+        od_dataset_measure(data, OD_SPLIT_EVAL, &eval, &error) != OD_OK) {
         return od_faults_add(faults, pointer, "%s", error.text);
     }
-    int64_t image = facts->image_size * facts->image_size * facts->channels;
-    job->data_bytes = (job->train_count + job->eval_count) * (image + (int64_t)sizeof(int32_t));
+    job->train_count = train.count;
+    job->eval_count = eval.count;
+    job->data_bytes = train.bytes + eval.bytes;
     return OD_OK;
 }
 

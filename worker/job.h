@@ -26,7 +26,7 @@ int od_job_default_threads(void);
 od_status od_job_read_file(const char *path, cJSON **out, od_error *error) OD_MUST_CHECK;
 
 // Consumes json in every case. The status is about the checking itself; what is wrong with the spec
-// is in faults, and *out is complete when there are none. Reads headers of data files, no more.
+// is in faults, and *out is complete when there are none. Of data files it reads headers, sizes and labels, no more.
 od_status od_job_init(od_job *out, cJSON *json, int default_threads, od_faults *faults,
                       od_error *error) OD_MUST_CHECK;
 void od_job_fini(od_job *job); // {0} is fine

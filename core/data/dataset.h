@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A data set in memory: uint8 images in NHWC and int32 labels, read and checked from files.
+// A split of a data set: labels, and uint8 images in NHWC. Read and checked from files.
 #ifndef OD_CORE_DATA_DATASET_H
 #define OD_CORE_DATA_DATASET_H
 
@@ -16,14 +16,21 @@ typedef struct od_dataset {
     int32_t *labels; // [count], each in [0, classes)
 } od_dataset;
 
+typedef struct od_dataset_size {
+    int64_t count; // samples
+    int64_t bytes; // of memory that the open split takes
+} od_dataset_size;
+
 // Reads one split from spec->root, the first limit samples when there is a limit. Wrong magic,
 // wrong counts, truncated or trailing bytes, labels out of range: OD_E_CORRUPT naming the file and
 // what was expected. A missing file: OD_E_NOT_FOUND naming the path and the Debian package.
 od_status od_dataset_open(const od_data_spec *spec, od_split split, od_dataset **out,
                           od_error *error) OD_MUST_CHECK;
-// How many samples od_dataset_open would give, from the headers of the files alone.
-od_status od_dataset_count(const od_data_spec *spec, od_split split, int64_t *out,
-                           od_error *error) OD_MUST_CHECK;
+
+// What od_dataset_open would give, after the checks that need no more than sizes, headers and
+// labels: a file that is cut off or of another data set is found, a pixel that is wrong is not.
+od_status od_dataset_measure(const od_data_spec *spec, od_split split, od_dataset_size *out,
+                             od_error *error) OD_MUST_CHECK;
 void od_dataset_free(od_dataset *dataset); // NULL is fine
 
 #endif

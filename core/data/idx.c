@@ -24,11 +24,35 @@ enum {
 
 typedef struct byte_source {
     const char *path;
-    od_buffer file;
-    size_t position; // in file; of plain files
+    od_buffer file;     // the whole of it, or its first part
+    int64_t file_bytes; // of the whole
+    uint32_t last_word; // its last four bytes: of a gzip file the size it inflates to, modulo 2^32
+    size_t position;    // in file; of plain files
     bool packed;
     z_stream inflater; // of packed files
 } byte_source;
+
+static od_status load_part(byte_source *source, od_error *error) {
+    FILE *file = fopen(source->path, "rbe");
+    if (file == NULL) {
+        return od_error_set_errno(error, errno, "%s: cannot open", source->path);
+    }
+    od_status status = od_buffer_reserve(&source->file, HEADER_PART_BYTES);
+    if (status == OD_OK) {
+        source->file.size = fread(source->file.data, 1, HEADER_PART_BYTES, file);
+        uint8_t last[4] = {0};
+        if (ferror(file) || (source->file_bytes >= 4 && (fseek(file, -4, SEEK_END) != 0 ||
+                                                         fread(last, 1, sizeof last, file) != 4))) {
+            status = od_error_set_errno(error, errno, "%s: cannot read", source->path);
+        }
+        source->last_word =
+            (uint32_t)last[3] << 24 | (uint32_t)last[2] << 16 | (uint32_t)last[1] << 8 | last[0];
+    } else {
+        od_error_set(error, status, "%s: no memory to read it", source->path);
+    }
+    fclose(file);
+    return status;
+}
 
 // The whole file, or its first part.
 static od_status load_file(byte_source *source, bool whole, od_error *error) {
@@ -40,24 +64,11 @@ static od_status load_file(byte_source *source, bool whole, od_error *error) {
         return od_error_set(error, OD_E_CORRUPT, "%s is not a file but a %s", source->path,
                             S_ISDIR(info.st_mode) ? "folder" : "device, pipe or socket");
     }
+    source->file_bytes = info.st_size;
     if (whole) {
         return od_file_read(source->path, MAX_FILE_BYTES, &source->file, error);
     }
-    FILE *file = fopen(source->path, "rbe");
-    if (file == NULL) {
-        return od_error_set_errno(error, errno, "%s: cannot open", source->path);
-    }
-    od_status status = od_buffer_reserve(&source->file, HEADER_PART_BYTES);
-    if (status == OD_OK) {
-        source->file.size = fread(source->file.data, 1, HEADER_PART_BYTES, file);
-        if (ferror(file)) {
-            status = od_error_set_errno(error, errno, "%s: cannot read", source->path);
-        }
-    } else {
-        od_error_set(error, status, "%s: no memory to read it", source->path);
-    }
-    fclose(file);
-    return status;
+    return load_part(source, error);
 }
 
 static od_status source_init(byte_source *source, const char *path, bool whole, od_error *error) {
@@ -231,13 +242,27 @@ od_status od_idx_read(const char *path, int rank, const int64_t *shape, od_idx *
     return status;
 }
 
+// Whether the file is as long as header and values are.
+static bool has_size(const byte_source *source, int rank, int64_t values) {
+    int64_t promised = 4 + 4 * rank + values;
+    return source->packed ? source->last_word == (uint32_t)promised
+                          : source->file_bytes == promised;
+}
+
 od_status od_idx_count(const char *path, int rank, const int64_t *shape, int64_t *out,
                        od_error *error) {
     byte_source source;
     int64_t count = 0, item_bytes = 0;
     OD_TRY(source_init(&source, path, false, error));
     od_status status = read_header(&source, rank, shape, &count, &item_bytes, error);
+    bool fits = has_size(&source, rank, count * item_bytes);
     source_fini(&source);
+    if (status == OD_OK && !fits) {
+        // Reading it says what is wrong; a gzip file of several streams may even be right.
+        od_idx whole = {0};
+        status = od_idx_read(path, rank, shape, &whole, error);
+        free(whole.bytes);
+    }
     if (status == OD_OK) {
         *out = count;
     }

@@ -523,7 +523,7 @@ def test_a_missing_data_set_is_named(place):
     cifar = place.spec(data={"dataset": "cifar10", "augment": "none", "root": None})
     cifar["model"]["patch_size"] = 4
     one_line(place.run(cifar),
-             "/data/dataset is \"cifar10\"; this version cannot read it")
+             "/data/dataset", "cifar10: /usr/share/datasets/cifar10/data_batch_1.bin is not there")
     # A folder that somebody made for this run learns the reason.
     os.mkdir(f"{place.path}/run")
     shutil.copy(place.write(place.spec()), f"{place.path}/run/spec.json")
@@ -532,7 +532,7 @@ def test_a_missing_data_set_is_named(place):
     assert end["outcome"] == "failed" and "t10k-labels-idx1-ubyte(.gz) is not there" in end["reason"], end
 
 
-def test_corrupt_data_fails_the_run(place):
+def test_corrupt_data_is_refused_by_plan_and_run(place):
     path = f"{place.data}/train-images-idx3-ubyte"
     with open(path, "rb") as file:
         good = file.read()
@@ -540,14 +540,32 @@ def test_corrupt_data_fails_the_run(place):
                       (b"", "IDX header"), (b"\x1f\x8b" + good, "gzip stream")):
         with open(path, "wb") as file:
             file.write(bad)
-        shutil.rmtree(f"{place.path}/run", ignore_errors=True)
         one_line(place.run(place.spec()), path, part)
-        if os.path.exists(f"{place.path}/run"):
-            end = Run(f"{place.path}/run").end()
-            assert end["outcome"] == "failed" and part in end["reason"], end
+        one_line(call("plan", place.write(place.spec())), path, part)
+        assert not os.path.exists(f"{place.path}/run")
     with open(path, "wb") as file:
         file.write(good)
-    assert place.run(place.spec()).returncode == 0  # the same folder goes on once the file is whole
+    place.succeed(place.spec())
+
+
+def test_cifar10_trains(place):
+    """From a folder of the files that are published, with 24 images in each."""
+    record = 1 + 3 * 32 * 32
+    for i, name in enumerate(["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5",
+                              "test_batch"]):
+        with open(f"{place.data}/{name}.bin", "wb") as file:
+            for j in range(24):
+                file.write(bytes([(i + j) % 10]) + bytes((i * 31 + j * 17 + p) & 255 for p in range(record - 1)))
+    spec = place.spec(data={"dataset": "cifar10", "augment": "none"}, train={"epochs": 1, "batch_size": 40})
+    spec["model"]["patch_size"] = 16
+    run = place.succeed(spec)
+    assert run.of("start")[0]["steps"] == 3
+    assert run.end()["outcome"] == "succeeded"
+    assert (3, "val/acc@1") in run.points()
+    path = f"{place.data}/data_batch_2.bin"
+    with open(path, "r+b") as file:
+        file.truncate(24 * record - 1)
+    one_line(call("plan", place.write(spec)), "/data/root", path, "no multiple of a record's 3073")
 
 
 def test_another_spec_in_the_same_folder_is_refused(place):

@@ -92,6 +92,11 @@ tests_unit_core_safetensors_test_SOURCES = tests/unit/core/safetensors_test.c te
 tests_unit_core_safetensors_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_safetensors_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/source_cifar_test
+tests_unit_core_source_cifar_test_SOURCES = tests/unit/core/source_cifar_test.c tests/unit/scratch.h
+tests_unit_core_source_cifar_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_source_cifar_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/spec_test
 tests_unit_core_spec_test_SOURCES = tests/unit/core/spec_test.c
 tests_unit_core_spec_test_CFLAGS = $(CORE_TEST_CFLAGS)

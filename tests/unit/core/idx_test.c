@@ -32,7 +32,8 @@ static size_t pack(const void *bytes, size_t size, uint8_t *out, size_t out_size
     return out_size - z.avail_out;
 }
 
-// Reads bytes from a file and expects a failure whose text contains part.
+// Reads bytes from a file and expects a failure whose text contains part, from counting alone as
+// well.
 static void expect(void **state, const void *bytes, size_t size, od_status expected,
                    const char *part) {
     char path[SCRATCH_PATH_BYTES];
@@ -45,6 +46,10 @@ static void expect(void **state, const void *bytes, size_t size, od_status expec
         fail_msg("status %d, \"%s\"; expected %d, \"%s\"", status, error.text, expected, part);
     }
     assert_null(idx.bytes);
+    int64_t count = -1;
+    assert_int_equal(od_idx_count(path, 3, shape, &count, &error), expected);
+    assert_non_null(strstr(error.text, part));
+    assert_int_equal(count, -1);
 }
 
 static void expect_packed(void **state, const void *bytes, size_t size, const char *part) {
@@ -60,6 +65,9 @@ static void check_good(void **state, const void *bytes, size_t size) {
     assert_int_equal(idx.count, 2);
     assert_memory_equal(idx.bytes, good + HEADER, sizeof good - HEADER);
     free(idx.bytes);
+    int64_t count = 0;
+    assert_int_equal(od_idx_count(path, 3, shape, &count, NULL), OD_OK);
+    assert_int_equal(count, 2);
 }
 
 static void plain_and_packed_read_the_same(void **state) {
