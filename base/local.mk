@@ -12,13 +12,18 @@ libbase_a_SOURCES = \
 	base/json.c base/json_print.c base/json.h \
 	base/log.c base/log.h \
 	base/pointer.c base/pointer.h \
+	base/recipe.c base/recipe.h \
+	base/recipe_options.c base/recipe_private.h \
+	base/recipe_rules.c \
+	base/recipe_value.c \
 	base/schema.c base/schema.h \
 	base/schema_check.c base/schema_check.h \
 	base/schemas.c base/schemas.h \
 	base/status.c base/status.h \
 	base/student.c base/student.h \
 	base/suggest.c base/suggest.h \
-	base/vary.c base/vary.h
+	base/vary.c base/vary.h \
+	base/yaml.c base/yaml.h
 # Files that other folders make and embed add themselves here.
 nodist_libbase_a_SOURCES =
-libbase_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
+libbase_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(YAML_CFLAGS)

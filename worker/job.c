@@ -5,11 +5,15 @@
 #include "base/datasets.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/recipe.h"
 #include "base/schemas.h"
+#include "base/yaml.h"
 #include "core/data/dataset.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -151,6 +155,67 @@ od_status od_job_init(od_job *out, cJSON *json, int default_threads, od_faults *
     if (status != OD_OK) {
         od_job_fini(out);
     }
+    return status;
+}
+
+// --- recipes ------------------------------------------------------------------------------
+
+static od_status read_recipe(const char *path, od_recipe **out, od_error *error) {
+    od_buffer text = {0};
+    od_status status = od_file_read(path, OD_YAML_MAX_BYTES, &text, error);
+    if (status == OD_OK) {
+        status = od_recipe_new(text.data != NULL ? text.data : "", text.size, out, error);
+        if (status != OD_OK) {
+            od_error_prefix(error, "%s", path);
+        }
+    }
+    od_buffer_fini(&text);
+    return status;
+}
+
+static void log_warnings(const char *path, const od_recipe *recipe) {
+    const od_faults *warnings = od_recipe_warnings(recipe);
+    for (size_t i = 0; i < warnings->count; i++) {
+        char text[OD_ERROR_TEXT_BYTES];
+        char quoted[2 * OD_ERROR_TEXT_BYTES];
+        snprintf(text, sizeof text, "%s: %s %s", path, warnings->items[i].pointer,
+                 warnings->items[i].detail);
+        od_log(OD_LOG_WARNING, "recipe", "detail=%s", od_log_quote(quoted, sizeof quoted, text));
+    }
+}
+
+// Faults of the translation stand in front of the spec's; with them the job is not looked at beyond
+// the schema.
+static od_status init_translated(od_job *out, od_recipe *recipe, int default_threads,
+                                 od_faults *faults, od_error *error) {
+    cJSON *json = NULL;
+    od_status status = od_recipe_translate(recipe, &json, faults);
+    if (status != OD_OK) {
+        return od_error_set(error, status, "no memory for a recipe");
+    }
+    size_t own = faults->count;
+    OD_TRY(od_job_init(out, json, default_threads, faults, error));
+    status = od_recipe_locate(recipe, faults, own);
+    if (status != OD_OK) {
+        od_job_fini(out);
+        return od_error_set(error, status, "no memory for a recipe");
+    }
+    return OD_OK;
+}
+
+od_status od_job_load(od_job *out, const char *path, int default_threads, od_faults *faults,
+                      od_error *error) {
+    cJSON *json = NULL;
+    od_recipe *recipe = NULL;
+    memset(out, 0, sizeof *out);
+    if (!od_recipe_is_path(path)) {
+        OD_TRY(od_job_read_file(path, &json, error));
+        return od_job_init(out, json, default_threads, faults, error);
+    }
+    OD_TRY(read_recipe(path, &recipe, error));
+    od_status status = init_translated(out, recipe, default_threads, faults, error);
+    log_warnings(path, recipe);
+    od_recipe_free(recipe);
     return status;
 }
 

@@ -29,6 +29,10 @@ od_status od_job_read_file(const char *path, cJSON **out, od_error *error) OD_MU
 // is in faults, and *out is complete when there are none. Of data files it reads headers, sizes and labels, no more.
 od_status od_job_init(od_job *out, cJSON *json, int default_threads, od_faults *faults,
                       od_error *error) OD_MUST_CHECK;
+// The same for the spec in path: JSON ("-": standard input), or by its suffix a recipe
+// (base/recipe.h), whose faults have keys for pointers and whose warnings are logged.
+od_status od_job_load(od_job *out, const char *path, int default_threads, od_faults *faults,
+                      od_error *error) OD_MUST_CHECK;
 void od_job_fini(od_job *job); // {0} is fine
 
 #endif

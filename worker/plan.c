@@ -2,6 +2,7 @@
 // ortho-worker plan: what a spec, or each of an array of specs, would take to run; as JSON for
 // programs (docs/run-directory.md), as a table for people. Allocates nothing of the run.
 #include "base/json.h"
+#include "base/recipe.h"
 #include "worker/command.h"
 #include "worker/job.h"
 
@@ -17,7 +18,7 @@ typedef struct plan_options {
 static void print_help(void) {
     printf("Usage: ortho-worker plan SPEC.json [--json] [--threads N]\n\n"
            "Prints what the job would take. SPEC.json may be - for standard input, and may hold an "
-           "array of specs.\n\n"
+           "array of specs, or be a recipe (.yaml, .yml).\n\n"
            "  --json       print JSON\n"
            "  --threads N  where resources.threads is null (default: half of the cores)\n");
 }
@@ -93,24 +94,29 @@ static cJSON *plan_json(const od_job *job) {
     return object;
 }
 
+static cJSON *job_json(const od_job *job, const od_faults *faults) {
+    cJSON *object = cJSON_CreateObject();
+    bool ok = faults->count == 0;
+    cJSON_AddBoolToObject(object, "ok", ok);
+    if (ok) {
+        cJSON_AddItemToObject(object, "spec", cJSON_Duplicate(job->json, true));
+        cJSON_AddItemToObject(object, "plan", plan_json(job));
+    } else {
+        cJSON_AddItemToObject(object, "errors", od_faults_json(faults));
+    }
+    return object;
+}
+
 // One answer; consumes spec. NULL: no memory, which error says.
 static cJSON *answer(cJSON *spec, int default_threads, bool *ok, od_error *error) {
     od_job job;
     od_faults faults = {0};
-    if (od_job_init(&job, spec, default_threads, &faults, error) != OD_OK) {
-        od_faults_fini(&faults);
-        return NULL;
+    cJSON *object = NULL;
+    if (od_job_init(&job, spec, default_threads, &faults, error) == OD_OK) {
+        object = job_json(&job, &faults);
+        *ok = faults.count == 0;
+        od_job_fini(&job);
     }
-    cJSON *object = cJSON_CreateObject();
-    *ok = faults.count == 0;
-    cJSON_AddBoolToObject(object, "ok", *ok);
-    if (*ok) {
-        cJSON_AddItemToObject(object, "spec", cJSON_Duplicate(job.json, true));
-        cJSON_AddItemToObject(object, "plan", plan_json(&job));
-    } else {
-        cJSON_AddItemToObject(object, "errors", od_faults_json(&faults));
-    }
-    od_job_fini(&job);
     od_faults_fini(&faults);
     return object;
 }
@@ -205,6 +211,16 @@ static void print_table(const od_job *job) {
     }
 }
 
+static int print_table_or_faults(const od_job *job, const od_faults *faults,
+                                 const plan_options *options) {
+    if (faults->count > 0) {
+        od_command_show_faults(options->path, faults);
+        return OD_EXIT_FAILED;
+    }
+    print_table(job);
+    return OD_EXIT_OK;
+}
+
 static int print_one_table(cJSON *json, const plan_options *options) {
     od_job job;
     od_faults faults = {0};
@@ -212,13 +228,9 @@ static int print_one_table(cJSON *json, const plan_options *options) {
     int exit_status = OD_EXIT_FAILED;
     if (od_job_init(&job, json, options->default_threads, &faults, &error) != OD_OK) {
         od_command_fail(0, "%s", error.text);
-    } else if (faults.count > 0) {
-        od_command_show_faults(options->path, &faults);
-        od_job_fini(&job);
     } else {
-        print_table(&job);
+        exit_status = print_table_or_faults(&job, &faults, options);
         od_job_fini(&job);
-        exit_status = OD_EXIT_OK;
     }
     od_faults_fini(&faults);
     return exit_status;
@@ -238,6 +250,27 @@ static int print_tables(cJSON *json, const plan_options *options) {
     return exit_status;
 }
 
+// --- recipes ------------------------------------------------------------------------------
+
+static int plan_recipe(const plan_options *options) {
+    od_job job;
+    od_faults faults = {0};
+    od_error error = {0};
+    int exit_status = OD_EXIT_FAILED;
+    od_status status = od_job_load(&job, options->path, options->default_threads, &faults, &error);
+    if (status == OD_OK) {
+        exit_status = options->json ? print_answer(job_json(&job, &faults), faults.count == 0)
+                                    : print_table_or_faults(&job, &faults, options);
+        od_job_fini(&job);
+    } else if (status == OD_E_SYNTAX && options->json) {
+        exit_status = print_syntax_error(&error);
+    } else {
+        od_command_fail(0, "%s", error.text);
+    }
+    od_faults_fini(&faults);
+    return exit_status;
+}
+
 int od_worker_plan(int argc, char **argv) {
     plan_options options = {0};
     od_error error = {0};
@@ -245,6 +278,9 @@ int od_worker_plan(int argc, char **argv) {
     int done = parse_options(argc, argv, &options);
     if (done != 0) {
         return done - 1;
+    }
+    if (od_recipe_is_path(options.path)) {
+        return plan_recipe(&options);
     }
     od_status status = od_job_read_file(options.path, &json, &error);
     if (status == OD_E_SYNTAX && options.json) {

@@ -30,7 +30,7 @@ static void print_help(void) {
     printf(
         "Usage: ortho-worker run SPEC.json --dir DIR [OPTION]...\n\n"
         "Trains the job into DIR, which is created when it is missing, or goes on from the newest "
-        "checkpoint in it.\nSPEC.json may be - for standard input.\n\n"
+        "checkpoint in it.\nSPEC.json may be - for standard input, or a recipe (.yaml, .yml).\n\n"
         "  --dir DIR         the run directory\n"
         "  --attempt N       number of this attempt (default: one more than the last)\n"
         "  --threads N       where resources.threads is null (default: half of the cores)\n"
@@ -129,9 +129,8 @@ static void tell_faults(worker_run *run, const od_faults *faults) {
 static int read_job(worker_run *run) {
     od_error error = {0};
     od_faults faults = {0};
-    cJSON *json = NULL;
-    if (od_job_read_file(run->options.spec_path, &json, &error) != OD_OK ||
-        od_job_init(&run->job, json, (int)run->options.threads, &faults, &error) != OD_OK) {
+    if (od_job_load(&run->job, run->options.spec_path, (int)run->options.threads, &faults,
+                    &error) != OD_OK) {
         od_faults_fini(&faults);
         return od_command_fail(OD_EXIT_FAILED, "%s", error.text);
     }

@@ -678,6 +678,57 @@ def test_a_plan_for_people_is_a_table(place):
     assert rows["model"] == "vit 16/2/2, patch 14" and rows["steps"] == "24 (12 an epoch)", rows
 
 
+# --- recipes ------------------------------------------------------------------------------
+
+RECIPE = """# one option a line, as the reference implementation has them
+seed: 7
+dataset: fashion-mnist
+model: vit
+preset: N
+max_train_steps: 2
+global_batch_size: 64
+grad_clip: None
+lr: 1.0e-3
+torch_compile: true
+learning_rate: 1
+"""
+
+
+def test_a_recipe_is_planned_and_run(place):
+    for name in ("recipe.yaml", "recipe.yml"):
+        done = call("plan", place.write(RECIPE, name), "--json")
+        spec = json.loads(done.stdout)["spec"]
+        assert done.returncode == 0 and spec["train"]["seed"] == 7 and spec["train"]["grad_clip"] is None, spec
+        assert spec["train"]["optimizer"]["lr"] == 0.001 and spec["residual"]["connection"] == "linear"
+        assert f"{name}: /learning_rate line 11: no option has this name" in done.stderr, done.stderr
+    done = call("run", f"{place.path}/recipe.yaml", "--dir", f"{place.path}/run", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert Run(f"{place.path}/run").end()["step"] == 2
+    with open(f"{place.path}/run/spec.json") as file:
+        assert json.load(file) == spec
+    assert call("plan", f"{place.path}/recipe.yaml").stdout.startswith("model ")
+
+
+def test_faults_of_a_recipe_name_its_keys_and_lines(place):
+    text = "model: vit\nlr: fast\ndataset: fashion-mnist\nepochs: 0\n"
+    done = call("plan", place.write(text, "bad.yaml"), "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["errors"] == [
+        {"pointer": "/lr", "detail": 'line 2: is "fast"; give a decimal number'},
+        {"pointer": "/epochs", "detail": "line 4: is 0; the minimum is 1"}], done.stdout
+    done = call("run", f"{place.path}/bad.yaml", "--dir", f"{place.path}/run")
+    assert done.returncode == 1 and "bad.yaml: /epochs line 4: is 0" in done.stderr, done.stderr
+    assert not os.path.exists(f"{place.path}/run")
+    text = "model: vit\npreset: N\ndataset: fashion-mnist\nglobal_batch_size: 60002\ngrad_accumulate_steps: 4\n"
+    done = call("plan", place.write(text, "rules.yml"))
+    assert done.returncode == 1 and "/global_batch_size line 4: is 60002; the training split has" in done.stderr
+    assert "/grad_accumulate_steps line 5: is 4 and does not divide" in done.stderr, done.stderr
+    one_line(call("plan", place.write("a: [", "broken.yaml")), "broken.yaml: line ")
+    one_line(call("plan", place.write("", "empty.yaml")), "empty.yaml: line 1: the text is no mapping")
+    one_line(call("plan", f"{place.path}/absent.yaml"), "absent.yaml")
+    done = call("plan", f"{place.path}/broken.yaml", "--json")
+    assert json.loads(done.stdout)["errors"][0]["pointer"] == "", done.stdout
+
+
 # --- TAP ----------------------------------------------------------------------------------
 
 def main():

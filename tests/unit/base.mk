@@ -2,7 +2,7 @@
 # tests/unit/base/NAME_test.c mirrors base/NAME.c.
 if HAVE_CMOCKA
 BASE_TEST_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(CMOCKA_CFLAGS)
-BASE_TEST_LIBS = libbase.a $(CJSON_LIBS) $(CMOCKA_LIBS) -lm
+BASE_TEST_LIBS = libbase.a $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS) -lm
 base_tests =
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
@@ -41,6 +41,16 @@ base_tests += tests/unit/base/schema_test
 tests_unit_base_schema_test_SOURCES = tests/unit/base/schema_test.c
 tests_unit_base_schema_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_schema_test_LDADD = $(BASE_TEST_LIBS)
+
+base_tests += tests/unit/base/recipe_test
+tests_unit_base_recipe_test_SOURCES = tests/unit/base/recipe_test.c
+tests_unit_base_recipe_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_recipe_test_LDADD = $(BASE_TEST_LIBS)
+
+base_tests += tests/unit/base/yaml_test
+tests_unit_base_yaml_test_SOURCES = tests/unit/base/yaml_test.c
+tests_unit_base_yaml_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_yaml_test_LDADD = $(BASE_TEST_LIBS)
 
 base_tests += tests/unit/base/suggest_test
 tests_unit_base_suggest_test_SOURCES = tests/unit/base/suggest_test.c

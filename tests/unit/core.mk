@@ -30,6 +30,11 @@ tests_unit_core_plan_test_SOURCES = tests/unit/core/plan_test.c $(tiny_sources)
 tests_unit_core_plan_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_plan_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/recipes_test
+tests_unit_core_recipes_test_SOURCES = tests/unit/core/recipes_test.c
+tests_unit_core_recipes_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_recipes_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/run_test
 tests_unit_core_run_test_SOURCES = tests/unit/core/run_test.c $(tiny_sources)
 tests_unit_core_run_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -3,7 +3,7 @@
 if HAVE_CMOCKA
 DAEMON_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DOD_TEST_FIXTURES='"$(abs_top_srcdir)/tests/unit/daemon/fixtures"'
 DAEMON_TEST_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
-DAEMON_TEST_LIBS = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS) -lm
+DAEMON_TEST_LIBS = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS) -lm
 daemon_tests =
 check_PROGRAMS += $(daemon_tests) tests/unit/daemon/fake_worker
 TESTS += $(daemon_tests)
@@ -12,7 +12,7 @@ EXTRA_DIST += tests/unit/daemon/fixtures/orthod-v1.sql
 # what queue and planner start instead of ortho-worker
 tests_unit_daemon_fake_worker_SOURCES = tests/unit/daemon/fake_worker.c
 tests_unit_daemon_fake_worker_CFLAGS = $(DAEMON_TEST_CFLAGS)
-tests_unit_daemon_fake_worker_LDADD = libbase.a $(CJSON_LIBS) -lm
+tests_unit_daemon_fake_worker_LDADD = libbase.a $(CJSON_LIBS) $(YAML_LIBS) -lm
 
 world_sources = tests/unit/daemon/world.c tests/unit/daemon/world.h tests/unit/scratch.h
 
