@@ -18,6 +18,7 @@ AM_TESTS_ENVIRONMENT += \
 SYSTEM_TESTS =
 SYSTEM_TESTS += tests/system/api_events_test.py
 SYSTEM_TESTS += tests/system/api_jobs_test.py
+SYSTEM_TESTS += tests/system/api_recipes_test.py
 SYSTEM_TESTS += tests/system/api_server_test.py
 SYSTEM_TESTS += tests/system/daemon_test.py
 SYSTEM_TESTS += tests/system/readme_test.py

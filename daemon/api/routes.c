@@ -14,7 +14,7 @@
 
 // clang-format off
 const od_route od_routes[] = {
-    {POST,   V1 "/jobs", od_api_submit_job, OD_ROUTE_JSON, "dry_run"},
+    {POST,   V1 "/jobs", od_api_submit_job, OD_ROUTE_JSON | OD_ROUTE_YAML, "dry_run"},
     {GET,    V1 "/jobs", od_api_jobs_serve_list, 0, "state label experiment limit cursor"},
     {GET,    V1 "/jobs/{id}", od_api_jobs_serve_one, 0, NULL},
     {PATCH,  V1 "/jobs/{id}", od_api_jobs_patch, OD_ROUTE_JSON, NULL},

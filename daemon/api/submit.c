@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making jobs: one, a copy of one, or all of an experiment. Each way ends in the same steps:
+// Making jobs: one (from a spec or a recipe), a copy of one, or all of an experiment. Each way ends in the same steps:
 //
 //   checked specs → plan [the planner: what the schema cannot know] → submit [one transaction]
 //   → the new job or experiment as the answer
@@ -8,6 +8,7 @@
 #include "daemon/api/api.h"
 #include "daemon/api/handlers.h"
 #include "daemon/api/merge.h"
+#include "daemon/api/recipe_body.h"
 #include "daemon/api/reply.h"
 
 #include "base/json.h"
@@ -33,6 +34,7 @@ typedef struct submit_call {
     int64_t source; // of a clone: the job that is copied
     cJSON *patch;   // of a clone, or NULL
     char *source_spec;
+    od_recipe *recipe; // that the only spec was made from, or NULL
 } submit_call;
 
 static void fini_submit(od_api_call *base) {
@@ -46,6 +48,7 @@ static void fini_submit(od_api_call *base) {
     }
     free(call->texts);
     free(call->source_spec);
+    od_recipe_free(call->recipe);
 }
 
 static od_daemon *daemon_of(const submit_call *call) {
@@ -112,7 +115,26 @@ static void refuse_faults(submit_call *call, const od_faults *faults) {
                                               faults->items[0].pointer, faults->items[0].detail));
 }
 
+// What the recipe has that has no effect; NULL when the spec was JSON, or there is no memory.
+static cJSON *warnings_of(const submit_call *call) {
+    return call->recipe != NULL ? od_faults_json(od_recipe_warnings(call->recipe)) : NULL;
+}
+
 // --- the end: submit --------------------------------------------------------------------------
+
+// Takes call.
+static void answer_submitted(submit_call *call, int64_t id) {
+    od_request *request = call->base.request;
+    bool experiment = call->experiment != NULL;
+    cJSON *warnings = warnings_of(call);
+    fini_submit(&call->base);
+    free(call);
+    if (experiment) {
+        od_reply_experiment(request, 201, id);
+    } else {
+        od_reply_new_job(request, id, warnings);
+    }
+}
 
 static void on_submitted(void *ctx, od_status status, const od_error *error,
                          const od_submit_result *result, const od_faults *faults) {
@@ -126,11 +148,7 @@ static void on_submitted(void *ctx, od_status status, const od_error *error,
     } else if (status != OD_OK) {
         od_api_fail(&call->base, error);
     } else {
-        bool experiment = call->experiment != NULL;
-        int64_t id = result->id;
-        fini_submit(&call->base);
-        free(call);
-        (experiment ? od_reply_experiment : od_reply_job)(request, 201, id);
+        answer_submitted(call, result->id);
     }
 }
 
@@ -226,7 +244,7 @@ static od_status check_answers(const submit_call *call, const cJSON *answers, od
                                   cJSON_GetObjectItemCaseSensitive(answer, "spec"), faults));
         }
     }
-    return OD_OK;
+    return call->recipe != NULL ? od_recipe_locate(call->recipe, faults, 0) : OD_OK;
 }
 
 static void answer_dry_run(submit_call *call, const cJSON *answer) {
@@ -234,7 +252,8 @@ static void answer_dry_run(submit_call *call, const cJSON *answer) {
     const cJSON *spec = cJSON_GetObjectItemCaseSensitive(answer, "spec");
     const cJSON *plan = cJSON_GetObjectItemCaseSensitive(answer, "plan");
     bool whole = od_api_add(body, "spec", cJSON_Duplicate(spec, 1)) &&
-                 od_api_add(body, "plan", cJSON_Duplicate(plan, 1));
+                 od_api_add(body, "plan", cJSON_Duplicate(plan, 1)) &&
+                 (call->recipe == NULL || od_api_add(body, "warnings", warnings_of(call)));
     od_api_finish(&call->base, od_response_json(200, whole ? body : NULL));
     cJSON_Delete(body);
 }
@@ -264,15 +283,21 @@ static void plan(submit_call *call) {
 
 // --- the beginnings ---------------------------------------------------------------------------
 
-// Checks spec by the schema, fills its defaults and goes on to the plan. Takes spec.
-static void plan_one(submit_call *call, cJSON *spec) {
-    od_faults faults = {0};
-    const od_schema *schema = daemon_of(call)->job_schema;
-    od_status status = od_schema_validate(schema, spec, &faults);
-    bool valid = status == OD_OK && faults.count == 0;
+// Adds the schema's faults to those of a recipe that are there already.
+static od_status check_by_schema(const submit_call *call, const cJSON *spec, od_faults *faults) {
+    size_t own = faults->count;
+    OD_TRY(od_schema_validate(daemon_of(call)->job_schema, spec, faults));
+    return call->recipe != NULL ? od_recipe_locate(call->recipe, faults, own) : OD_OK;
+}
+
+// Checks spec by the schema, fills its defaults and goes on to the plan, unless there are faults
+// already. Takes spec and what is in faults.
+static void plan_one(submit_call *call, cJSON *spec, od_faults *faults) {
+    od_status status = check_by_schema(call, spec, faults);
+    bool valid = status == OD_OK && faults->count == 0;
     call->specs = cJSON_CreateArray();
     if (valid) {
-        status = od_schema_fill_defaults(schema, spec);
+        status = od_schema_fill_defaults(daemon_of(call)->job_schema, spec);
     }
     if (!od_api_append(call->specs, spec)) {
         status = OD_E_NO_MEMORY;
@@ -280,17 +305,41 @@ static void plan_one(submit_call *call, cJSON *spec) {
     if (status != OD_OK) {
         od_api_finish(&call->base, NULL);
     } else if (!valid) {
-        refuse_faults(call, &faults);
+        refuse_faults(call, faults);
     } else {
         plan(call);
     }
-    od_faults_fini(&faults);
+    od_faults_fini(faults);
 }
 
-void od_api_submit_job(od_request *request) {
-    bool dry_run = false;
+static void submit_recipe(od_request *request, bool dry_run) {
+    od_recipe *recipe = NULL;
+    if (!od_api_recipe(request, "dry_run", &recipe)) {
+        return;
+    }
+    submit_call *call = od_api_call_new(request, sizeof *call, fini_submit);
+    if (call == NULL) {
+        od_recipe_free(recipe);
+        return;
+    }
+    call->recipe = recipe;
+    call->dry_run = dry_run;
     cJSON *spec = NULL;
-    if (!od_api_boolean(request, "dry_run", &dry_run) || !od_api_object(request, false, &spec)) {
+    od_faults faults = {0};
+    if (od_recipe_translate(recipe, &spec, &faults) != OD_OK) {
+        od_faults_fini(&faults);
+        od_api_finish(&call->base, NULL);
+    } else if (read_key(call, "jobs", spec)) {
+        plan_one(call, spec, &faults);
+    } else {
+        od_faults_fini(&faults);
+        cJSON_Delete(spec);
+    }
+}
+
+static void submit_spec(od_request *request, bool dry_run) {
+    cJSON *spec = NULL;
+    if (!od_api_object(request, false, &spec)) {
         return;
     }
     submit_call *call = od_api_call_new(request, sizeof *call, fini_submit);
@@ -299,7 +348,14 @@ void od_api_submit_job(od_request *request) {
         return;
     }
     call->dry_run = dry_run;
-    plan_one(call, spec);
+    plan_one(call, spec, &(od_faults){0});
+}
+
+void od_api_submit_job(od_request *request) {
+    bool dry_run = false;
+    if (od_api_boolean(request, "dry_run", &dry_run)) {
+        (od_request_is_yaml(request) ? submit_recipe : submit_spec)(request, dry_run);
+    }
 }
 
 static od_status read_source(sqlite3 *db, void *ctx, od_error *error) {
@@ -325,7 +381,7 @@ static void on_source(void *ctx, od_status status, const od_error *error) {
         od_api_finish(&call->base, NULL);
         return;
     }
-    plan_one(call, spec);
+    plan_one(call, spec, &(od_faults){0});
 }
 
 // A job with the spec of another one; the body, when there is one, is a merge patch of the spec.

@@ -34,6 +34,8 @@ typedef void od_handler(od_request *request);
 typedef enum od_route_flag {
     OD_ROUTE_JSON = 1 << 0,      // has a JSON body; another Content-Type is 415
     OD_ROUTE_ANY_QUERY = 1 << 1, // unknown query parameters are not looked at
+    OD_ROUTE_YAML = 1 << 2,      // its body may be YAML as well; the handler then looks at unknown
+                                 // query parameters itself
 } od_route_flag;
 
 // pattern: segments parted by '/', "{x}" stands for one non-empty segment, "*" at the end for all
@@ -56,7 +58,12 @@ const char *od_request_segment(const od_request *request, size_t index);
 size_t od_request_segment_count(const od_request *request);
 // Query parameter, decoded; NULL when it is not there.
 const char *od_request_query(const od_request *request, const char *name);
+// Query parameter index in the order of the URL; false behind the last one.
+bool od_request_parameter(const od_request *request, size_t index, const char **name,
+                          const char **value);
 const char *od_request_header(const od_request *request, const char *name);
+// Whether the Content-Type is one of YAML's, on a route that takes it.
+bool od_request_is_yaml(const od_request *request);
 // The body; NUL-terminated behind its size bytes; never NULL.
 const char *od_request_body(const od_request *request, size_t *size);
 // The target as the client wrote it, for messages.

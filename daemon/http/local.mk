@@ -21,6 +21,7 @@ libhttp_a_SOURCES = \
 	daemon/api/metrics.c \
 	daemon/api/patch.c \
 	daemon/api/prometheus.c \
+	daemon/api/recipe_body.c daemon/api/recipe_body.h \
 	daemon/api/recipes.c \
 	daemon/api/reply.c daemon/api/reply.h \
 	daemon/api/routes.c daemon/api/routes.h \

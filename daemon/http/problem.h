@@ -9,6 +9,7 @@
 // name, status, type, title
 #define OD_PROBLEM_MAP(X)                                                                        \
     X(MALFORMED_JSON, 400, "malformed-json", "The body is not JSON")                             \
+    X(MALFORMED_YAML, 400, "malformed-yaml", "The body is no recipe in YAML")                    \
     X(INVALID_PARAMETER, 400, "invalid-parameter", "A parameter is not valid")                   \
     X(FORBIDDEN_HOST, 403, "forbidden-host", "The request is not for or from this server")       \
     X(NOT_FOUND, 404, "not-found", "There is no such thing here")                                \

@@ -44,10 +44,38 @@ const char *od_request_query(const od_request *request, const char *name) {
     return od_url_parameter_value(&request->url, name);
 }
 
+bool od_request_parameter(const od_request *request, size_t index, const char **name,
+                          const char **value) {
+    if (index >= request->url.parameter_count) {
+        return false;
+    }
+    *name = request->url.parameters[index].name;
+    *value = request->url.parameters[index].value;
+    return true;
+}
+
 const char *od_request_header(const od_request *request, const char *name) {
     return request->connection != NULL
                ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
                : NULL;
+}
+
+// Whether a Content-Type is one of names; its parameters are not looked at.
+static bool is_media_type(const char *type, const char *const *names, size_t count) {
+    size_t length = strcspn(type, "; \t");
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(names[i]) == length && strncasecmp(type, names[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool od_request_is_yaml(const od_request *request) {
+    static const char *const names[] = {"application/yaml", "application/x-yaml", "text/yaml"};
+    const char *type = od_request_header(request, "Content-Type");
+    return (request->route->flags & OD_ROUTE_YAML) != 0 && type != NULL &&
+           is_media_type(type, names, sizeof names / sizeof names[0]);
 }
 
 const char *od_request_body(const od_request *request, size_t *size) {
@@ -142,7 +170,7 @@ static void find_route(od_request *request) {
 static od_status query_fault(const od_request *request, size_t index, od_faults *faults) {
     const char *name = request->url.parameters[index].name;
     const char *known = request->route->query;
-    if (!od_router_listed(known, name)) {
+    if (!od_router_listed(known, name) && !od_request_is_yaml(request)) {
         return od_faults_add(faults, name, "is not a parameter of this route%s%s",
                              known != NULL ? "; it has " : "", known != NULL ? known : "");
     }
@@ -178,14 +206,14 @@ static void check_media_type(od_request *request) {
     if (type == NULL || (request->route->flags & OD_ROUTE_JSON) == 0) {
         return;
     }
-    size_t length = strcspn(type, "; \t");
-    for (size_t i = 0; i < sizeof read_as_json / sizeof read_as_json[0]; i++) {
-        if (strlen(read_as_json[i]) == length && strncasecmp(type, read_as_json[i], length) == 0) {
-            return;
-        }
+    if (is_media_type(type, read_as_json, sizeof read_as_json / sizeof read_as_json[0]) ||
+        od_request_is_yaml(request)) {
+        return;
     }
-    refuse(request, od_problem_new(request, OD_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
-                                   "Content-Type is %s; send application/json", type));
+    refuse(request,
+           od_problem_new(request, OD_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
+                          "Content-Type is %s; send application/json%s", type,
+                          request->route->flags & OD_ROUTE_YAML ? " or application/yaml" : ""));
 }
 
 static void refuse_large(od_request *request) {
