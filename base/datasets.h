@@ -23,7 +23,6 @@ typedef struct od_dataset_facts {
     const char *default_root; // the folder where a null data.root looks
     const char *package;      // the Debian package that fills default_root, or NULL
     bool readable;            // by this version; false: only the facts are here
-    bool augmented;           // data.augment "auto" changes the pixels
     od_dataset_format format;
     int channels, image_size, classes;
     int patch_size;                  // a ViT's own, where model.patch_size is null

@@ -12,9 +12,18 @@ libcore_a_SOURCES += core/rng/philox.c core/rng/philox.h
 
 # data
 libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
+libcore_a_SOURCES += core/data/draw.c core/data/draw.h
 libcore_a_SOURCES += core/data/idx.c core/data/idx.h
 libcore_a_SOURCES += core/data/image.c core/data/image.h
+libcore_a_SOURCES += core/data/jitter.c core/data/jitter.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
+libcore_a_SOURCES += core/data/pixel/blend.h core/data/pixel/pixel.h
+libcore_a_SOURCES += core/data/pixel/enhance.c
+libcore_a_SOURCES += core/data/pixel/geometry.c
+libcore_a_SOURCES += core/data/pixel/hue.c
+libcore_a_SOURCES += core/data/pixel/levels.c
+libcore_a_SOURCES += core/data/pixel/resize.c
+libcore_a_SOURCES += core/data/randaugment.c core/data/randaugment.h
 libcore_a_SOURCES += core/data/source.h core/data/source_cifar.c core/data/source_idx.c
 libcore_a_SOURCES += core/data/transform.c core/data/transform.h
 

@@ -136,6 +136,13 @@ static void read_residual(spec_reader *reader, od_residual_spec *out) {
     read_blocks(reader, out);
 }
 
+static void read_randaugment(spec_reader *reader, od_data_spec *out) {
+    if (!cJSON_IsNull(od_json_at(reader->json, "data.randaugment"))) {
+        out->randaugment_n = (int)number(reader, "data.randaugment.n");
+        out->randaugment_m = (int)number(reader, "data.randaugment.m");
+    }
+}
+
 static void read_data(spec_reader *reader, od_data_spec *out) {
     const char *dataset = text(reader, "data.dataset");
     const od_dataset_facts *facts = od_datasets_find(dataset);
@@ -152,6 +159,9 @@ static void read_data(spec_reader *reader, od_data_spec *out) {
     out->shuffle = flag(reader, "data.shuffle");
     out->limit_train = integer_or(reader, "data.limit_train", 0);
     out->limit_eval = integer_or(reader, "data.limit_eval", 0);
+    out->augment = strcmp(text(reader, "data.augment"), "auto") == 0;
+    out->random_erase = number(reader, "data.random_erase");
+    read_randaugment(reader, out);
 }
 
 static void read_optimizer(spec_reader *reader, od_optimizer_spec *out) {

@@ -41,7 +41,10 @@ typedef struct od_data_spec {
     char root[4096];       // folder the files are read from, resolved
     float mean[3], std[3]; // of the data set's pixels scaled to [0, 1], per channel
     bool shuffle;
-    int64_t limit_train, limit_eval; // 0: no limit
+    int64_t limit_train, limit_eval;  // 0: no limit
+    bool augment;                     // "auto"
+    int randaugment_n, randaugment_m; // operations (0: none), magnitude of 0 to 30
+    double random_erase;              // probability
 } od_data_spec;
 
 typedef struct od_optimizer_spec {

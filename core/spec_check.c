@@ -30,7 +30,6 @@ static const struct {
     {"data.dataset", "[\"fashion-mnist\", \"mnist\", \"cifar10\", \"cifar100\"]",
      "this version cannot read it; give \"fashion-mnist\", \"mnist\", \"cifar10\" or \"cifar100\""},
     {"data.mixup", "[null]", "this version has no mixup; give null"},
-    {"data.random_erase", "[0]", "this version has no random erasing; give 0"},
     {"train.precision", "[\"fp32\"]", "this version computes in fp32 only"},
     {"train.gradient_checkpointing", "[false]",
      "this version has no gradient checkpointing; give false"},
@@ -191,16 +190,6 @@ static od_status check_blocks(const spec_pair *pair, od_faults *faults) {
     return OD_OK;
 }
 
-static od_status check_augment(const spec_pair *pair, od_faults *faults) {
-    const od_dataset_facts *facts = od_datasets_find(pair->spec->data.dataset);
-    if (facts == NULL || !facts->augmented || strcmp(text_at(pair, "data.augment"), "auto") != 0) {
-        return OD_OK;
-    }
-    return od_faults_add(faults, "/data/augment",
-                         "is \"auto\", which augments %s; this version cannot; give \"none\"",
-                         facts->name);
-}
-
 static od_status check_root(const spec_pair *pair, od_faults *faults) {
     const char *root = text_at(pair, "data.root");
     if (*root == '\0' || *root == '/') {
@@ -231,8 +220,8 @@ static od_status check_warmup(const spec_pair *pair, od_faults *faults) {
 }
 
 static od_status (*const rules[])(const spec_pair *, od_faults *) = {
-    check_sizes,   check_heads, check_patch,        check_method, check_blocks,
-    check_augment, check_root,  check_accumulation, check_warmup,
+    check_sizes,  check_heads, check_patch,        check_method,
+    check_blocks, check_root,  check_accumulation, check_warmup,
 };
 
 od_status od_spec_check(const cJSON *json, const od_spec *spec, od_faults *faults) {

@@ -5,7 +5,7 @@
     generate.py            writes data/ beside this file
     generate.py --verify   computes them anew and compares with data/, printing TAP
 
-Needs Debian's python3-torch and dataset-fashion-mnist. Every case trains in float32, as PyTorch
+Needs Debian's python3-torch, python3-torchvision and dataset-fashion-mnist. Every case trains in float32, as PyTorch
 does by default, and again in float64. What the two runs differ by is what rounding alone does to
 PyTorch, and is stored as `drift`: the tests allow no less than that.
 """
@@ -19,6 +19,7 @@ import tempfile
 import torch
 
 import golden_ops
+import golden_pixels
 import safetensors_file
 import training
 
@@ -210,6 +211,7 @@ def write_all(folder):
                 safetensors_file.write(os.path.join(folder, f"{name}.safetensors"), weights)
         write_text(os.path.join(folder, f"{name}.json"), result)
     golden_ops.write(os.path.join(folder, "ops.safetensors"))
+    golden_pixels.write(folder)
 
 
 def farthest(a, b):
@@ -238,10 +240,27 @@ def differences(folder, name):
     return found
 
 
+def same_tensors(folder, name):
+    paths = (os.path.join(place, name) for place in (DATA, folder))
+    (old, old_meta), (new, new_meta) = (safetensors_file.read(path) for path in paths)
+    return old_meta == new_meta and old.keys() == new.keys() and all(
+        torch.allclose(old[name].double(), new[name].double(), rtol=1e-6, atol=1e-7)
+        for name in old
+    )
+
+
+def same_bytes(folder, name):
+    contents = []
+    for place in (DATA, folder):
+        with open(os.path.join(place, name), "rb") as file:
+            contents.append(file.read())
+    return contents[0] == contents[1]
+
+
 def verify():
     with tempfile.TemporaryDirectory() as folder:
         write_all(folder)
-        print(f"1..{len(CASES) + 1}")
+        print(f"1..{len(CASES) + 3}")
         failed = 0
         for number, name in enumerate(CASES, 1):
             found = differences(folder, name)
@@ -249,14 +268,14 @@ def verify():
             print(f"{'not ok' if found else 'ok'} {number} - {name}")
             for line in found:
                 print(f"# {line}")
-        paths = (os.path.join(place, "ops.safetensors") for place in (DATA, folder))
-        (old, old_meta), (new, new_meta) = (safetensors_file.read(path) for path in paths)
-        same = old_meta == new_meta and old.keys() == new.keys() and all(
-            torch.allclose(old[name].double(), new[name].double(), rtol=1e-6, atol=1e-7)
-            for name in old
-        )
-        print(f"{'ok' if same else 'not ok'} {len(CASES) + 1} - ops")
-        return 1 if failed or not same else 0
+        for number, name in enumerate(("ops", "pipelines"), len(CASES) + 1):
+            same = same_tensors(folder, f"{name}.safetensors")
+            failed += not same
+            print(f"{'ok' if same else 'not ok'} {number} - {name}")
+        same = all(same_bytes(folder, name) for name in ("pixels.json", "pixels.bin"))
+        failed += not same
+        print(f"{'ok' if same else 'not ok'} {len(CASES) + 3} - pixels")
+        return 1 if failed else 0
 
 
 def main():

@@ -13,7 +13,12 @@ EXTRA_DIST += \
 	$(PARITY_WEIGHTS:%=tests/parity/data/%.safetensors) \
 	tests/parity/fashion_mnist.py \
 	tests/parity/generate.py \
+	tests/parity/data/pipelines.safetensors \
+	tests/parity/data/pixels.bin \
+	tests/parity/data/pixels.json \
 	tests/parity/golden_ops.py \
+	tests/parity/golden_pixels.py \
+	tests/parity/philox.py \
 	tests/parity/safetensors_file.py \
 	tests/parity/training.py \
 	tests/parity/vit.py
@@ -22,8 +27,8 @@ SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
-check_PROGRAMS += tests/parity/ops_test tests/parity/parity_test
-TESTS += tests/parity/ops_test
+check_PROGRAMS += tests/parity/ops_test tests/parity/parity_test tests/parity/pixels_test
+TESTS += tests/parity/ops_test tests/parity/pixels_test
 # Nineteen runs on each backend say nothing more under the sanitizers than the unit tests' runs do,
 # and take minutes there.
 if !SANITIZERS
@@ -44,4 +49,11 @@ tests_parity_parity_test_SOURCES = \
 	tests/parity/parity_test.c
 tests_parity_parity_test_CFLAGS = $(PARITY_CFLAGS)
 tests_parity_parity_test_LDADD = $(CORE_TEST_LIBS)
+
+tests_parity_pixels_test_SOURCES = \
+	tests/parity/cmocka_headers.h \
+	tests/parity/fixture.c tests/parity/fixture.h \
+	tests/parity/pixels_test.c
+tests_parity_pixels_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_pixels_test_LDADD = $(CORE_TEST_LIBS)
 endif

@@ -5,10 +5,10 @@ import sys
 
 try:
     import torch
-except ImportError:
-    sys.exit("PyTorch is missing: apt-get install python3-torch")
 
-import generate
+    import generate
+except ImportError as missing:
+    sys.exit(f"{missing.name} is missing: apt-get install python3-torch python3-torchvision")
 
 torch.set_num_threads(1)
 sys.exit(generate.verify())

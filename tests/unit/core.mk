@@ -82,6 +82,21 @@ tests_unit_core_idx_test_SOURCES = tests/unit/core/idx_test.c tests/unit/scratch
 tests_unit_core_idx_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_idx_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/draw_test
+tests_unit_core_draw_test_SOURCES = tests/unit/core/draw_test.c
+tests_unit_core_draw_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_draw_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/randaugment_test
+tests_unit_core_randaugment_test_SOURCES = tests/unit/core/randaugment_test.c
+tests_unit_core_randaugment_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_randaugment_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/transform_test
+tests_unit_core_transform_test_SOURCES = tests/unit/core/transform_test.c
+tests_unit_core_transform_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_transform_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/image_test
 tests_unit_core_image_test_SOURCES = tests/unit/core/image_test.c
 tests_unit_core_image_test_CFLAGS = $(CORE_TEST_CFLAGS)

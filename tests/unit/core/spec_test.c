@@ -75,6 +75,10 @@ static void defaults_are_read(void **state) {
     assert_true(spec.data.mean[0] == 0.2860f && spec.data.std[0] == 0.3530f);
     assert_true(spec.data.shuffle);
     assert_int_equal(spec.data.limit_train, 0);
+    assert_true(spec.data.augment);
+    assert_int_equal(spec.data.randaugment_n, 9);
+    assert_int_equal(spec.data.randaugment_m, 5);
+    assert_true(spec.data.random_erase == 0);
     assert_int_equal(spec.train.epochs, 300);
     assert_int_equal(spec.train.max_steps, 0);
     assert_int_equal(spec.train.batch_size, 1024);
@@ -101,7 +105,8 @@ static void everything_given_is_read(void **state) {
         "\"residual\":{\"connection\":\"orthogonal\",\"method\":\"global\",\"eps\":1e-4,"
         "\"blocks\":[1],\"probability\":1,\"perturbation\":0},"
         "\"data\":{\"dataset\":\"mnist\",\"root\":\"/data/mnist\",\"shuffle\":false,\"augment\":"
-        "\"none\",\"limit_train\":600,\"limit_eval\":100},"
+        "\"none\",\"limit_train\":600,\"limit_eval\":100,\"randaugment\":{\"n\":2,\"m\":30},"
+        "\"random_erase\":0.25},"
         "\"train\":{\"epochs\":7,\"max_steps\":33,\"batch_size\":60,\"grad_accumulate_steps\":4,"
         "\"seed\":9007199254740991,"
         "\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1,\"weight_decay\":0.02,\"beta1\":0.8,"
@@ -127,6 +132,10 @@ static void everything_given_is_read(void **state) {
     assert_false(spec.data.shuffle);
     assert_int_equal(spec.data.limit_train, 600);
     assert_int_equal(spec.data.limit_eval, 100);
+    assert_false(spec.data.augment);
+    assert_int_equal(spec.data.randaugment_n, 2);
+    assert_int_equal(spec.data.randaugment_m, 30);
+    assert_true(spec.data.random_erase == 0.25);
     assert_int_equal(spec.train.epochs, 7);
     assert_int_equal(spec.train.max_steps, 33);
     assert_int_equal(spec.train.batch_size, 60);
@@ -254,8 +263,6 @@ static void each_fault_is_named(void **state) {
          "/residual/blocks/1 is 6; the model's blocks are 0 to 5"},
         {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"root\":\"data/mnist\"}}",
          "/data/root is relative; a spec must mean the same everywhere: give a path from /"},
-        {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"random_erase\":0.25}}",
-         "/data/random_erase is 0.25; this version has no random erasing; give 0"},
         {"{" VIT_N "," FASHION ",\"train\":{\"precision\":\"bf16\"}}",
          "/train/precision is \"bf16\"; this version computes in fp32 only"},
         {"{" VIT_N "," FASHION ",\"train\":{\"precision\":\"fp16\"}}",
@@ -299,7 +306,6 @@ static void faults_come_all_at_once(void **state) {
         "8, "
         "16, 32",
         "/residual/blocks/0 is 9; the model's blocks are 0 to 5",
-        "/data/augment is \"auto\", which augments cifar10; this version cannot; give \"none\"",
     };
     expect_faults(
         "{\"model\":{\"arch\":\"vit\",\"heads\":5,\"patch_size\":5},\"data\":{\"dataset\":"
