@@ -32,7 +32,8 @@ libcore_a_SOURCES += core/spec.c core/spec.h
 libcore_a_SOURCES += core/spec_check.c core/spec_check.h
 
 # file formats
-libcore_a_SOURCES += core/io/safetensors.c core/io/safetensors.h
+libcore_a_SOURCES += core/io/float32.c core/io/safetensors.c core/io/safetensors.h \
+	core/io/safetensors_write.c
 
 # kernels
 libcore_a_SOURCES += \

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors are read straight into one block, each at a multiple of 8 bytes, so that a file whose
-// offsets are not aligned is as good as another. Nothing is allocated by what a header says before
-// it has been compared with the size of the file.
+// Reading. Tensors are read straight into one block, each at a multiple of 8 bytes, so that a file
+// whose offsets are not aligned is as good as another. Nothing is allocated by what a header says
+// before it has been compared with the size of the file.
 #include "core/io/safetensors.h"
 
-#include "base/file.h"
 #include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,146 +21,30 @@ enum { MAX_HEADER_BYTES = 16 << 20, ALIGNMENT = 8, PREFIX_BYTES = 8 };
 static const struct {
     const char *name;
     int64_t bytes;
-} dtypes[] = {[OD_F32] = {"F32", 4}, [OD_I64] = {"I64", 8}};
-enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
+} dtypes[OD_DTYPES] = {
+    [OD_F32] = {"F32", 4},   [OD_I64] = {"I64", 8}, [OD_F16] = {"F16", 2},
+    [OD_BF16] = {"BF16", 2}, [OD_F64] = {"F64", 8},
+};
 
-// --- writing ------------------------------------------------------------------------------
+int64_t od_dtype_bytes(od_dtype dtype) {
+    return dtypes[dtype].bytes;
+}
 
-static int64_t tensor_bytes(const od_named_tensor *tensor) {
-    int64_t bytes = dtypes[tensor->dtype].bytes;
+const char *od_dtype_name(od_dtype dtype) {
+    return dtypes[dtype].name;
+}
+
+int64_t od_tensor_count(const od_named_tensor *tensor) {
+    int64_t count = 1;
     for (int i = 0; i < tensor->rank; i++) {
-        bytes *= tensor->shape[i];
+        count *= tensor->shape[i];
     }
-    return bytes;
+    return count;
 }
 
-static od_status append_quoted(od_buffer *out, const char *text) {
-    cJSON *string = cJSON_CreateStringReference(text);
-    char *quoted = string != NULL ? cJSON_PrintUnformatted(string) : NULL;
-    od_status status = quoted != NULL ? od_buffer_append_text(out, quoted) : OD_E_NO_MEMORY;
-    free(quoted);
-    cJSON_Delete(string);
-    return status;
+int64_t od_tensor_bytes(const od_named_tensor *tensor) {
+    return od_tensor_count(tensor) * od_dtype_bytes(tensor->dtype);
 }
-
-static od_status append_metadata(od_buffer *out, const od_metadata *metadata, size_t count) {
-    OD_TRY(od_buffer_append_text(out, "\"__metadata__\":{"));
-    for (size_t i = 0; i < count; i++) {
-        OD_TRY(od_buffer_append_text(out, i > 0 ? "," : ""));
-        OD_TRY(append_quoted(out, metadata[i].key));
-        OD_TRY(od_buffer_append_text(out, ":"));
-        OD_TRY(append_quoted(out, metadata[i].value));
-    }
-    return od_buffer_append_text(out, "}");
-}
-
-static od_status append_tensor(od_buffer *out, const od_named_tensor *tensor, int64_t begin) {
-    OD_TRY(append_quoted(out, tensor->name));
-    OD_TRY(od_buffer_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", dtypes[tensor->dtype].name));
-    for (int i = 0; i < tensor->rank; i++) {
-        OD_TRY(od_buffer_printf(out, "%s%" PRId64, i > 0 ? "," : "", tensor->shape[i]));
-    }
-    return od_buffer_printf(out, "],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}", begin,
-                            begin + tensor_bytes(tensor));
-}
-
-// The widest dtype comes first, so that every tensor is aligned in the file.
-static const od_dtype file_order[] = {OD_I64, OD_F32};
-_Static_assert(sizeof file_order / sizeof file_order[0] == DTYPES, "each dtype has its place");
-
-static od_status append_tensors(od_buffer *out, const od_named_tensor *tensors, size_t count,
-                                bool comma) {
-    int64_t begin = 0;
-    for (int d = 0; d < DTYPES; d++) {
-        for (size_t i = 0; i < count; i++) {
-            if (tensors[i].dtype != file_order[d]) {
-                continue;
-            }
-            OD_TRY(od_buffer_append_text(out, comma ? "," : ""));
-            OD_TRY(append_tensor(out, &tensors[i], begin));
-            begin += tensor_bytes(&tensors[i]);
-            comma = true;
-        }
-    }
-    return OD_OK;
-}
-
-// The prefix with the size, the JSON, and spaces up to a multiple of ALIGNMENT.
-static od_status make_header(od_buffer *out, const od_named_tensor *tensors, size_t count,
-                             const od_metadata *metadata, size_t metadata_count) {
-    static const char zeros[PREFIX_BYTES];
-    OD_TRY(od_buffer_append(out, zeros, sizeof zeros));
-    OD_TRY(od_buffer_append_text(out, "{"));
-    if (metadata_count > 0) {
-        OD_TRY(append_metadata(out, metadata, metadata_count));
-    }
-    OD_TRY(append_tensors(out, tensors, count, metadata_count > 0));
-    OD_TRY(od_buffer_append_text(out, "}"));
-    while (out->size % ALIGNMENT != 0) {
-        OD_TRY(od_buffer_append_text(out, " "));
-    }
-    uint64_t size = out->size - PREFIX_BYTES;
-    memcpy(out->data, &size, sizeof size); // little-endian, as configure made sure
-    return OD_OK;
-}
-
-static od_status write_file(int fd, const od_buffer *header, const od_named_tensor *tensors,
-                            size_t count, od_error *error) {
-    OD_TRY(od_file_write_all(fd, header->data, header->size, error));
-    for (int d = 0; d < DTYPES; d++) {
-        for (size_t i = 0; i < count; i++) {
-            if (tensors[i].dtype == file_order[d]) {
-                OD_TRY(od_file_write_all(fd, tensors[i].data, (size_t)tensor_bytes(&tensors[i]),
-                                         error));
-            }
-        }
-    }
-    return fsync(fd) == 0 ? OD_OK : od_error_set_errno(error, errno, "cannot sync");
-}
-
-static od_status publish(const char *path, const od_buffer *header, const od_named_tensor *tensors,
-                         size_t count, od_error *error) {
-    char temporary[PATH_MAX], folder[PATH_MAX];
-    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary) {
-        return od_error_set(error, OD_E_TOO_LARGE, "path is too long: %s", path);
-    }
-    snprintf(folder, sizeof folder, "%s", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return od_error_set_errno(error, errno, "%s: cannot create", temporary);
-    }
-    od_status status = write_file(fd, header, tensors, count, error);
-    close(fd);
-    if (status != OD_OK) {
-        od_error_prefix(error, "%s", temporary);
-        goto err_temporary;
-    }
-    if (rename(temporary, path) != 0) {
-        status = od_error_set_errno(error, errno, "%s: cannot rename to %s", temporary, path);
-        goto err_temporary;
-    }
-    return od_file_sync_folder(dirname(folder), error);
-
-err_temporary:
-    unlink(temporary);
-    return status;
-}
-
-od_status od_safetensors_write(const char *path, const od_named_tensor *tensors, size_t count,
-                               const od_metadata *metadata, size_t metadata_count,
-                               od_error *error) {
-    od_buffer header = {0};
-    od_status status = make_header(&header, tensors, count, metadata, metadata_count);
-    if (status != OD_OK) {
-        od_error_set(error, status, "%s: no memory for its header", path);
-    } else {
-        status = publish(path, &header, tensors, count, error);
-    }
-    od_buffer_fini(&header);
-    return status;
-}
-
-// --- reading ------------------------------------------------------------------------------
 
 typedef struct byte_range {
     int64_t begin, end;
@@ -172,6 +53,8 @@ typedef struct byte_range {
 typedef struct file_reader {
     const char *path;
     int fd;
+    const char *memory; // the whole file, or NULL: it is read from fd
+    int64_t file_bytes;
     int64_t data_at;    // where the tensors start in the file
     int64_t data_bytes; // how many bytes follow there
     cJSON *header;
@@ -181,6 +64,10 @@ typedef struct file_reader {
 static od_status read_at(const file_reader *reader, void *out, int64_t size, int64_t at,
                          od_error *error) {
     char *next = out;
+    if (reader->memory != NULL) {
+        memcpy(out, reader->memory + at, (size_t)size);
+        return OD_OK;
+    }
     while (size > 0) {
         ssize_t got = pread(reader->fd, next, (size_t)size, at);
         if (got < 0 && errno == EINTR) {
@@ -200,11 +87,12 @@ static od_status read_at(const file_reader *reader, void *out, int64_t size, int
     return OD_OK;
 }
 
-static od_status check_size(file_reader *reader, size_t max_bytes, int64_t *file_bytes,
-                            od_error *error) {
+static od_status open_file(file_reader *reader, size_t max_bytes, od_error *error) {
     struct stat info;
-    if (fstat(reader->fd, &info) != 0) {
-        return od_error_set_errno(error, errno, "%s", reader->path);
+    // O_NONBLOCK: a pipe must be refused, not waited for.
+    reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (reader->fd < 0 || fstat(reader->fd, &info) != 0) {
+        return od_error_set_errno(error, errno, "%s: cannot open", reader->path);
     }
     if (!S_ISREG(info.st_mode)) {
         return od_error_set(error, OD_E_CORRUPT, "%s is not a file", reader->path);
@@ -213,21 +101,19 @@ static od_status check_size(file_reader *reader, size_t max_bytes, int64_t *file
         return od_error_set(error, OD_E_TOO_LARGE, "%s has %lld bytes; the limit is %zu",
                             reader->path, (long long)info.st_size, max_bytes);
     }
-    if (info.st_size < PREFIX_BYTES) {
-        return od_error_set(error, OD_E_CORRUPT,
-                            "%s has %lld bytes; a safetensors file has 8 and more", reader->path,
-                            (long long)info.st_size);
-    }
-    *file_bytes = info.st_size;
+    reader->file_bytes = info.st_size;
     return OD_OK;
 }
 
-static od_status read_header(file_reader *reader, size_t max_bytes, od_error *error) {
-    int64_t file_bytes = 0;
+static od_status read_header(file_reader *reader, od_error *error) {
     uint64_t size = 0;
-    OD_TRY(check_size(reader, max_bytes, &file_bytes, error));
+    if (reader->file_bytes < PREFIX_BYTES) {
+        return od_error_set(error, OD_E_CORRUPT,
+                            "%s has %lld bytes; a safetensors file has 8 and more", reader->path,
+                            (long long)reader->file_bytes);
+    }
     OD_TRY(read_at(reader, &size, PREFIX_BYTES, 0, error));
-    uint64_t most = (uint64_t)file_bytes - PREFIX_BYTES;
+    uint64_t most = (uint64_t)reader->file_bytes - PREFIX_BYTES;
     most = most < MAX_HEADER_BYTES ? most : MAX_HEADER_BYTES;
     if (size > most) {
         return od_error_set(error, OD_E_CORRUPT,
@@ -252,7 +138,7 @@ static od_status read_header(file_reader *reader, size_t max_bytes, od_error *er
             od_error_set(error, OD_E_CORRUPT, "%s: the header is no JSON object", reader->path);
     }
     reader->data_at = PREFIX_BYTES + (int64_t)size;
-    reader->data_bytes = file_bytes - reader->data_at;
+    reader->data_bytes = reader->file_bytes - reader->data_at;
     return status;
 }
 
@@ -270,15 +156,15 @@ static od_status parse_dtype(const char *path, const cJSON *entry, od_named_tens
     if (!cJSON_IsString(dtype)) {
         return od_error_set(error, OD_E_CORRUPT, "%s: \"%s\" has no dtype", path, out->name);
     }
-    for (int d = 0; d < DTYPES; d++) {
+    for (int d = 0; d < OD_DTYPES; d++) {
         if (strcmp(dtype->valuestring, dtypes[d].name) == 0) {
             out->dtype = (od_dtype)d;
             return OD_OK;
         }
     }
     return od_error_set(error, OD_E_UNSUPPORTED,
-                        "%s: \"%s\" has dtype %.16s; only F32 and I64 can be read", path, out->name,
-                        dtype->valuestring);
+                        "%s: \"%s\" has dtype %.16s; F32, F16, BF16, F64 and I64 can be read", path,
+                        out->name, dtype->valuestring);
 }
 
 // *bytes: what the shape and the dtype need.
@@ -440,29 +326,53 @@ static od_status read_data(const file_reader *reader, od_safetensors *out, od_er
     return OD_OK;
 }
 
-static od_status read_all(file_reader *reader, size_t max_bytes, od_safetensors *out,
+static od_status read_all(file_reader *reader, bool with_data, od_safetensors *out,
                           od_error *error) {
-    OD_TRY(read_header(reader, max_bytes, error));
+    OD_TRY(read_header(reader, error));
     OD_TRY(parse_tensors(reader, out, error));
     OD_TRY(check_tiling(reader, out->count, error));
-    return read_data(reader, out, error);
+    return with_data ? read_data(reader, out, error) : OD_OK;
+}
+
+static void close_reader(file_reader *reader, od_status status, od_safetensors *out) {
+    if (status != OD_OK) {
+        od_safetensors_fini(out);
+    }
+    free(reader->ranges);
+    cJSON_Delete(reader->header);
+    if (reader->fd >= 0) {
+        close(reader->fd);
+    }
+}
+
+static od_status read_path(const char *path, size_t max_bytes, bool with_data, od_safetensors *out,
+                           od_error *error) {
+    *out = (od_safetensors){0};
+    file_reader reader = {.path = path, .fd = -1};
+    od_status status = open_file(&reader, max_bytes, error);
+    if (status == OD_OK) {
+        status = read_all(&reader, with_data, out, error);
+    }
+    close_reader(&reader, status, out);
+    return status;
 }
 
 od_status od_safetensors_read(const char *path, size_t max_bytes, od_safetensors *out,
                               od_error *error) {
+    return read_path(path, max_bytes, true, out, error);
+}
+
+od_status od_safetensors_read_header(const char *path, size_t max_bytes, od_safetensors *out,
+                                     od_error *error) {
+    return read_path(path, max_bytes, false, out, error);
+}
+
+od_status od_safetensors_parse(const char *name, const void *bytes, size_t size,
+                               od_safetensors *out, od_error *error) {
     *out = (od_safetensors){0};
-    // O_NONBLOCK: a pipe must be refused, not waited for.
-    file_reader reader = {.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (reader.fd < 0) {
-        return od_error_set_errno(error, errno, "%s: cannot open", path);
-    }
-    od_status status = read_all(&reader, max_bytes, out, error);
-    if (status != OD_OK) {
-        od_safetensors_fini(out);
-    }
-    free(reader.ranges);
-    cJSON_Delete(reader.header);
-    close(reader.fd);
+    file_reader reader = {.path = name, .fd = -1, .memory = bytes, .file_bytes = (int64_t)size};
+    od_status status = read_all(&reader, true, out, error);
+    close_reader(&reader, status, out);
     return status;
 }
 
