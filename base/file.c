@@ -158,3 +158,55 @@ od_status od_file_remove_tree(const char *path, od_error *error) {
     }
     return OD_OK;
 }
+
+// --- folders ------------------------------------------------------------------------------
+
+static od_status old_name(const char *path, char out[PATH_MAX], od_error *error) {
+    if (snprintf(out, PATH_MAX, "%s.old", path) >= PATH_MAX) {
+        return od_error_set(error, OD_E_TOO_LARGE, "path is too long: %s", path);
+    }
+    return OD_OK;
+}
+
+static od_status rename_to(const char *from, const char *to, od_error *error) {
+    return rename(from, to) == 0
+               ? OD_OK
+               : od_error_set_errno(error, errno, "%s: cannot rename to %s", from, to);
+}
+
+static od_status sync_parent(const char *path, od_error *error) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    return od_file_sync_folder(dirname(folder), error);
+}
+
+// After this the old folder is called old. Two renames where names cannot be exchanged (NFS).
+static od_status swap(const char *fresh, const char *path, const char *old, od_error *error) {
+    OD_TRY(od_file_remove_tree(old, error));
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        return rename_to(fresh, old, error);
+    }
+    OD_TRY(rename_to(path, old, error));
+    return rename_to(fresh, path, error);
+}
+
+od_status od_file_replace_folder(const char *fresh, const char *path, od_error *error) {
+    char old[PATH_MAX];
+    OD_TRY(old_name(path, old, error));
+    if (access(path, F_OK) != 0) {
+        OD_TRY(rename_to(fresh, path, error));
+        return sync_parent(path, error);
+    }
+    OD_TRY(swap(fresh, path, old, error));
+    OD_TRY(sync_parent(path, error));
+    return od_file_remove_tree(old, error);
+}
+
+od_status od_file_restore_folder(const char *path, od_error *error) {
+    char old[PATH_MAX];
+    OD_TRY(old_name(path, old, error));
+    if (access(path, F_OK) == 0 || access(old, F_OK) != 0) {
+        return od_file_remove_tree(old, error);
+    }
+    return rename_to(old, path, error);
+}

@@ -29,4 +29,12 @@ od_status od_file_sync_folder(const char *folder, od_error *error) OD_MUST_CHECK
 // Deletes path and everything below it without following links. Fine when it is not there.
 od_status od_file_remove_tree(const char *path, od_error *error) OD_MUST_CHECK;
 
+// Renames the folder fresh to path, on the same file system. One that is there already is replaced
+// at once where the file system can exchange names, and else by way of path.old, which
+// od_file_restore_folder brings back when the process died in between. Then the names are made
+// durable and the old one is deleted.
+od_status od_file_replace_folder(const char *fresh, const char *path,
+                                 od_error *error) OD_MUST_CHECK;
+od_status od_file_restore_folder(const char *path, od_error *error) OD_MUST_CHECK;
+
 #endif

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints of a run: folders checkpoints/step-00000468 that appear whole (temporary folder, fsync,
-// rename) and are believed only when every file has the size and the checksum that state.json says.
-//
-// state.json: {"v": 1, "step", "epoch", "spec": checksum of the spec, "backend", "threads",
-//   "interval": {"steps", "loss_sum", "accuracy_sum"},
-//   "files": {"model.safetensors": {"bytes", "crc32"}, "optimizer.safetensors": {…}}}
+// rename) and are believed only when every file has the size and the checksum that state.json
+// (worker/state.h) says. Beside them checkpoints/best (worker/best.h).
 #ifndef OD_WORKER_CHECKPOINT_H
 #define OD_WORKER_CHECKPOINT_H
 
@@ -24,8 +21,11 @@ typedef struct od_checkpoint {
 
 // Saves trainer and meter, deletes what is older than the newest `keep`, appends the event. All
 // events before it are made durable first, so that no point below a checkpoint can be missing.
+// same_model: the name of a checkpoint with this very model, whose file is linked to rather than
+// written again, or NULL. On failure nothing is left of it.
 od_status od_checkpoint_save(const od_checkpoint *checkpoint, const od_trainer *trainer,
-                             const od_meter *meter, int64_t epoch, od_error *error) OD_MUST_CHECK;
+                             const od_meter *meter, int64_t epoch, const char *same_model,
+                             od_error *error) OD_MUST_CHECK;
 
 // Puts the newest whole checkpoint back; *step is its step, 0 when there is none. A broken one is
 // told in a log event, renamed to step-….broken and the one before is tried. Deletes what an

@@ -3,7 +3,10 @@
 noinst_LIBRARIES += libworker.a
 libworker_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(ZLIB_CFLAGS)
 libworker_a_SOURCES = \
+	worker/best.c worker/best.h \
 	worker/checkpoint.c worker/checkpoint.h \
+	worker/checkpoint_load.c \
+	worker/checkpoint_private.h \
 	worker/command.c worker/command.h \
 	worker/events.c worker/events.h \
 	worker/job.c worker/job.h \
@@ -11,6 +14,7 @@ libworker_a_SOURCES = \
 	worker/plan.c \
 	worker/run.c \
 	worker/rundir.c worker/rundir.h \
+	worker/state.c worker/state.h \
 	worker/signals.c worker/signals.h \
 	worker/training.c worker/training.h
 

@@ -176,6 +176,7 @@ static od_status train(worker_run *run, const char **stopped_by, od_error *error
     };
     OD_TRY(od_checkpoint_load(&training.checkpoint, run->trainer, &training.meter,
                               &training.start_step, error));
+    OD_TRY(od_best_load(&training.checkpoint, &training.best, error));
     const od_start_facts facts = {training.start_step, run->backend->name,
                                   od_trainer_blas_borrow(run->trainer)};
     od_log(OD_LOG_INFO, "training", "step=%lld steps=%lld parameters=%lld threads=%d backend=%s",

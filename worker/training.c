@@ -7,6 +7,8 @@
 #include "worker/events.h"
 #include "worker/signals.h"
 
+#include <stdio.h>
+
 static const int64_t PROGRESS_NS = 250000000; // at most four a second
 
 typedef struct run_course {
@@ -63,6 +65,28 @@ static od_status log_point(run_course *course, const od_step_result *step, od_er
     return od_events_metrics(course->rundir, step->step, step->epoch, values, error);
 }
 
+// Goes on after a failure that another checkpoint may be spared.
+static od_status tell_unsaved(const run_course *course, const char *what, const od_error *why,
+                              od_error *error) {
+    char message[OD_ERROR_TEXT_BYTES + 128];
+    char last[64] = "there is no checkpoint yet";
+    if (course->saved_step > 0) {
+        snprintf(last, sizeof last, "the last checkpoint is that of step %lld",
+                 (long long)course->saved_step);
+    }
+    snprintf(message, sizeof message, "%s of step %lld could not be saved (%s); %s", what,
+             (long long)od_trainer_step_count(course->training->trainer), why->text, last);
+    return od_events_log(course->rundir, OD_LOG_WARNING, message, error);
+}
+
+static od_status keep_best(run_course *course, int64_t epoch, double accuracy, od_error *error) {
+    od_training *training = course->training;
+    od_error why = {0};
+    od_status status = od_best_offer(&training->checkpoint, training->trainer, epoch, accuracy,
+                                     &training->best, &why);
+    return status == OD_OK ? OD_OK : tell_unsaved(course, "the best model", &why, error);
+}
+
 static od_status validate(run_course *course, const od_step_result *step, od_error *error) {
     od_eval_result result;
     OD_TRY(od_trainer_evaluate(course->training->trainer, &result, error));
@@ -77,7 +101,8 @@ static od_status validate(run_course *course, const od_step_result *step, od_err
     }
     od_log(OD_LOG_INFO, "validation", "step=%lld loss=%.4f acc@1=%.4f", (long long)step->step,
            result.loss, result.acc1);
-    return od_events_metrics(course->rundir, step->step, step->epoch, values, error);
+    OD_TRY(od_events_metrics(course->rundir, step->step, step->epoch, values, error));
+    return keep_best(course, step->epoch, result.acc1, error);
 }
 
 static od_status save(run_course *course, int64_t epoch, od_error *error) {
@@ -86,10 +111,17 @@ static od_status save(run_course *course, int64_t epoch, od_error *error) {
         return OD_OK;
     }
     OD_TRY(od_checkpoint_save(&course->training->checkpoint, course->training->trainer,
-                              &course->training->meter, epoch, error));
+                              &course->training->meter, epoch,
+                              course->training->best.step == step ? OD_BEST_NAME : NULL, error));
     course->saved_step = step;
     od_log(OD_LOG_INFO, "checkpoint", "step=%lld", (long long)step);
     return OD_OK;
+}
+
+static od_status save_on_the_way(run_course *course, int64_t epoch, od_error *error) {
+    od_error why = {0};
+    return save(course, epoch, &why) == OD_OK ? OD_OK
+                                              : tell_unsaved(course, "the checkpoint", &why, error);
 }
 
 static od_status follow_up(run_course *course, const od_step_result *step, bool logged,
@@ -106,7 +138,8 @@ static od_status follow_up(run_course *course, const od_step_result *step, bool 
     }
     if (last || is_due(step->step, spec->checkpoint_every_steps) ||
         (epochs > 0 && is_due(epochs, spec->checkpoint_every_epochs))) {
-        OD_TRY(save(course, step->epoch, error));
+        return last ? save(course, step->epoch, error)
+                    : save_on_the_way(course, step->epoch, error);
     }
     return OD_OK;
 }

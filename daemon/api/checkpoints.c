@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints of a run: checkpoints/NAME/FILE, and "final" for the model of a run that succeeded,
-// which lies in the run directory itself.
+// which lies in the run directory itself. The step of "best" stands in its state.json.
+#include "base/json.h"
 #include "daemon/api/files.h"
 #include "daemon/api/handlers.h"
 
@@ -13,7 +14,10 @@
 
 static const char final_name[] = "final";
 static const char final_file[] = "model.safetensors";
+static const char best_name[] = "best";
 static const char step_prefix[] = "step-";
+
+enum { MAX_STATE_BYTES = 65536 };
 
 typedef struct list_call {
     od_api_call base;
@@ -47,8 +51,32 @@ static int is_visible(const struct dirent *entry) {
 
 static int is_checkpoint(const struct dirent *entry) {
     const char *digits = entry->d_name + sizeof step_prefix - 1;
-    return strncmp(entry->d_name, step_prefix, sizeof step_prefix - 1) == 0 && digits[0] != '\0' &&
-           digits[strspn(digits, "0123456789")] == '\0';
+    return strcmp(entry->d_name, best_name) == 0 ||
+           (strncmp(entry->d_name, step_prefix, sizeof step_prefix - 1) == 0 && digits[0] != '\0' &&
+            digits[strspn(digits, "0123456789")] == '\0');
+}
+
+// What state.json in folder says, or 0.
+static double best_step(int folder) {
+    char text[MAX_STATE_BYTES];
+    cJSON *state = NULL;
+    int fd = openat(folder, "state.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text) : -1;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (got < 0 || od_json_parse(text, (size_t)got, &state, NULL) != OD_OK) {
+        return 0;
+    }
+    const cJSON *step = cJSON_GetObjectItemCaseSensitive(state, "step");
+    double value = cJSON_IsNumber(step) ? step->valuedouble : 0;
+    cJSON_Delete(state);
+    return value;
+}
+
+static double step_of(int folder, const char *name) {
+    return strcmp(name, best_name) == 0 ? best_step(folder)
+                                        : strtod(name + sizeof step_prefix - 1, NULL);
 }
 
 // Calls visit for the names in a folder that filter lets through, by name.
@@ -84,12 +112,13 @@ static bool add_checkpoint(cJSON *list, int parent, const char *name) {
     }
     cJSON *files = cJSON_CreateArray();
     bool whole = each_name(folder, is_visible, add_file, files);
+    double step = step_of(folder, name);
     close(folder);
     if (!whole) {
         cJSON_Delete(files);
         return false;
     }
-    return add_entry(list, name, strtod(name + sizeof step_prefix - 1, NULL), files);
+    return add_entry(list, name, step, files);
 }
 
 static bool add_final(cJSON *list, int run, int64_t step) {

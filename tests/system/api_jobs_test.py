@@ -245,7 +245,11 @@ def checkpoints():
     number = finished_job()
     path = f"/jobs/{number}/checkpoints"
     listed = expect(get(path), 200).json()["checkpoints"]
-    equal([(one["name"], one["step"]) for one in listed], [("step-00000010", 10), ("final", 10)])
+    equal([one["name"] for one in listed], ["best", "step-00000010", "final"])
+    best = expect(get(f"{path}/best/state.json"), 200).json()
+    equal([one["step"] for one in listed], [best["step"], 10, 10])
+    series = get(f"/jobs/{number}/metrics?series=val/acc@1").json()["series"]["val/acc@1"]
+    equal(best["accuracy"], max(series["values"]))
     for one in listed:
         for file in one["files"]:
             body = expect(get(f"{path}/{one['name']}/{file['name']}"), 200).body
@@ -256,7 +260,7 @@ def checkpoints():
             with open(os.path.join(folder, file["name"]), "rb") as real:
                 equal(body, real.read(), file["name"])
     model = f"{path}/final/model.safetensors"
-    size = listed[1]["files"][0]["bytes"]
+    size = listed[2]["files"][0]["bytes"]
     part = expect(get(model, headers={"Range": "bytes=8-15"}), 206)
     equal((len(part.body), part.headers["Content-Range"]), (8, f"bytes 8-15/{size}"))
     for name in ("final/state.json", "final/spec.json", "step-00000010/none", "step-1/model.safetensors",

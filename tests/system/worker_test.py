@@ -3,6 +3,7 @@
 """ortho-worker as a program: real runs of a tiny model on images made here, killed, stopped, resumed
 and given everything that can be wrong. Prints TAP. The program is the one in ORTHO_WORKER."""
 
+import errno
 import fcntl
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zlib
 
 WORKER = os.environ["ORTHO_WORKER"]
 TIMEOUT_S = 300
@@ -162,7 +164,25 @@ class Run:
             return file.read()
 
     def checkpoints(self):
-        return sorted(os.listdir(f"{self.path}/checkpoints"))
+        """All but the best, which every run that has validated has."""
+        return sorted(set(os.listdir(f"{self.path}/checkpoints")) - {"best"})
+
+    def best(self):
+        """(step, accuracy) of checkpoints/best, whose files must be what its state.json says."""
+        with open(f"{self.path}/checkpoints/best/state.json") as file:
+            state = json.load(file)
+        with open(f"{self.path}/checkpoints/best/model.safetensors", "rb") as file:
+            model = file.read()
+        assert list(state["files"]) == ["model.safetensors"], state
+        assert state["files"]["model.safetensors"] == {"bytes": len(model), "crc32": f"{zlib.crc32(model):08x}"}
+        return state["step"], state["accuracy"]
+
+    def first_best(self):
+        """The same from the points: the first of the best."""
+        points = self.points()
+        steps = self.steps("val/acc@1")
+        best = max(steps, key=lambda step: (points[step, "val/acc@1"], -step))
+        return best, points[best, "val/acc@1"]
 
     def end(self):
         ends = [event for event in self.of("end") if event["attempt"] == self.events[-1]["attempt"]]
@@ -279,9 +299,10 @@ def test_validation_comes_when_asked(place):
 
 def test_checkpoints_come_when_asked_and_go(place):
     run = place.succeed(place.spec(checkpoint={"every_steps": 5, "keep": 2}))
-    assert [event["step"] for event in run.of("checkpoint")] == [5, 10, 15, 20, 24]
+    steps = [event["step"] for event in run.of("checkpoint") if event["name"] != "best"]
+    assert steps == [5, 10, 15, 20, 24], steps
     assert run.checkpoints() == ["step-00000020", "step-00000024"]
-    assert [event["name"] for event in run.of("checkpoint")][-2:] == run.checkpoints()
+    assert [event["name"] for event in run.of("checkpoint") if event["name"] != "best"][-2:] == run.checkpoints()
     for name in run.checkpoints():
         files = sorted(os.listdir(f"{run.path}/checkpoints/{name}"))
         assert files == ["model.safetensors", "optimizer.safetensors", "state.json"], files
@@ -331,6 +352,7 @@ def test_killed_and_resumed_is_as_if_never_killed(place):
     assert starts[1]["step"] % 3 == 0 and starts[2]["step"] % 3 == 0
     assert resumed.model() == whole.model()
     assert resumed.exact_points() == whole.exact_points()
+    assert resumed.best() == whole.best() == whole.first_best()
 
 
 def test_stopped_by_a_signal_and_resumed(place):
@@ -388,34 +410,113 @@ def test_a_finished_run_is_not_done_again(place):
     assert again.points() == first.points()
 
 
+def flip(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at, os.SEEK_END if at < 0 else os.SEEK_SET)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+
+
+def edit_state(folder, **changes):
+    with open(f"{folder}/state.json") as file:
+        state = json.load(file)
+    with open(f"{folder}/state.json", "w") as file:
+        json.dump({key: value for key, value in {**state, **changes}.items() if value is not None}, file)
+
+
+def damages(files):
+    """{name: what breaks the checkpoint in a folder}"""
+    ways = {}
+    for name in files:
+        ways[f"{name} is cut"] = lambda folder, name=name: os.truncate(f"{folder}/{name}", 39)
+        ways[f"{name} is one byte short"] = lambda folder, name=name: os.truncate(
+            f"{folder}/{name}", os.stat(f"{folder}/{name}").st_size - 1)
+        ways[f"{name} is empty"] = lambda folder, name=name: os.truncate(f"{folder}/{name}", 0)
+        ways[f"{name} is gone"] = lambda folder, name=name: os.unlink(f"{folder}/{name}")
+        ways[f"{name} is a folder"] = lambda folder, name=name: (
+            os.unlink(f"{folder}/{name}"), os.mkdir(f"{folder}/{name}"))
+    for name in set(files) - {"state.json"}:
+        ways[f"a bit of {name}'s data is flipped"] = lambda folder, name=name: flip(f"{folder}/{name}", -100)
+        ways[f"a bit of {name}'s size is flipped"] = lambda folder, name=name: flip(f"{folder}/{name}", 2)
+        ways[f"a bit of {name}'s header is flipped"] = lambda folder, name=name: flip(f"{folder}/{name}", 20)
+    for change in ({"v": 2}, {"step": 23}, {"step": -1}, {"step": 1e300}, {"spec": "00000000"}, {"spec": None},
+                   {"files": None}, {"files": {}}, {"threads": "1"}, {"backend": None}):
+        ways[f"state.json has {change}"] = lambda folder, change=change: edit_state(folder, **change)
+    return ways
+
+
 def test_a_broken_checkpoint_is_set_aside(place):
-    spec = place.spec(checkpoint={"every_steps": 5, "keep": 3})
+    spec = place.spec(train={"epochs": 1, "batch_size": 8}, checkpoint={"every_steps": 5, "keep": 3})
     whole = place.succeed(spec, "whole")
-
-    def break_bit(folder):
-        with open(f"{folder}/optimizer.safetensors", "r+b") as file:
-            file.seek(-100, os.SEEK_END)
-            byte = file.read(1)[0]
-            file.seek(-1, os.SEEK_CUR)
-            file.write(bytes([byte ^ 1]))
-
-    damages = {
-        "bit": break_bit,
-        "cut": lambda folder: os.truncate(f"{folder}/model.safetensors", 1000),
-        "gone": lambda folder: os.unlink(f"{folder}/model.safetensors"),
-        "state": lambda folder: os.truncate(f"{folder}/state.json", 40),
-        "empty": lambda folder: os.truncate(f"{folder}/state.json", 0),
-    }
-    for name, damage in damages.items():
-        shutil.copytree(f"{place.path}/whole", f"{place.path}/{name}")
-        os.unlink(f"{place.path}/{name}/model.safetensors")
-        damage(f"{place.path}/{name}/checkpoints/step-00000024")
-        run = place.succeed(spec, name)
-        assert run.of("start")[-1]["step"] == 20, name
+    ways = damages(["model.safetensors", "optimizer.safetensors", "state.json"])
+    ways["state.json has no interval"] = lambda folder: edit_state(folder, interval=None)
+    for name, damage in ways.items():
+        shutil.copytree(f"{place.path}/whole", f"{place.path}/again")
+        os.unlink(f"{place.path}/again/model.safetensors")
+        damage(f"{place.path}/again/checkpoints/step-00000012")
+        run = place.succeed(spec, "again")
+        assert run.of("start")[-1]["step"] == 10, name
         log, = run.of("log")
-        assert log["level"] == "warning" and "step-00000024 is broken" in log["message"], log
-        assert "step-00000024.broken" in run.checkpoints(), run.checkpoints()
+        assert log["level"] == "warning" and "step-00000012 is broken" in log["message"], (name, log)
+        assert "step-00000012.broken" in run.checkpoints(), (name, run.checkpoints())
         assert run.model() == whole.model() and run.exact_points() == whole.exact_points(), name
+        assert run.best() == whole.best(), name
+        shutil.rmtree(run.path)
+
+
+def test_the_best_model_stays(place):
+    spec = place.spec(train=LONG, checkpoint={"every_steps": 10, "keep": 1}, eval={"every_steps": 4},
+                      log={"interval": 100, "residual_stats": False})
+    run = place.succeed(spec)
+    assert run.best() == run.first_best(), (run.best(), run.first_best())
+    assert len(set(value for (_, name), value in run.points().items() if name == "val/acc@1")) > 2
+    bests = [event["step"] for event in run.of("checkpoint") if event["name"] == "best"]
+    accuracies = [run.points()[step, "val/acc@1"] for step in bests]
+    assert accuracies == sorted(set(accuracies)) and bests[-1] == run.best()[0], accuracies
+    # It is that very model: a run that stops there ends with the same weights, and its last checkpoint
+    # is the best, too, which is one file with two names.
+    assert bests[-1] >= 12, bests
+    stop = place.succeed({**spec, "train": {**LONG, "max_steps": bests[-1]}}, "short")
+    name = f"{stop.path}/checkpoints/step-{bests[-1]:08d}/model.safetensors"
+    for folder in (stop.path, run.path):
+        with open(name, "rb") as one, open(f"{folder}/checkpoints/best/model.safetensors", "rb") as other:
+            assert one.read() == other.read()
+    assert os.path.samefile(name, f"{stop.path}/checkpoints/best/model.safetensors")
+    # A resumed run keeps it.
+    before = run.best()
+    again = place.succeed(spec)
+    assert again.best() == before and again.of("log") == []
+
+
+def test_a_broken_best_is_set_aside(place):
+    spec = place.spec(train={"epochs": 2, "batch_size": 8}, checkpoint={"every_steps": 5, "keep": 3})
+    whole = place.succeed(spec, "whole")
+    ways = damages(["model.safetensors", "state.json"])
+    del ways["state.json has {'step': 23}"]  # nothing else tells the step
+    ways["state.json has no accuracy"] = lambda folder: edit_state(folder, accuracy=None)
+    ways["state.json has a strange accuracy"] = lambda folder: edit_state(folder, accuracy=7)
+    for name, damage in ways.items():
+        shutil.copytree(f"{place.path}/whole", f"{place.path}/again")
+        damage(f"{place.path}/again/checkpoints/best")
+        run = place.succeed(spec, "again")
+        assert run.of("start")[-1]["step"] == 24, name
+        log, = run.of("log")
+        assert "checkpoint best is broken" in log["message"], (name, log)
+        assert sorted(os.listdir(f"{run.path}/checkpoints"))[0] == "best.broken" and "best" not in os.listdir(
+            f"{run.path}/checkpoints"), name
+        shutil.rmtree(run.path)
+
+
+def test_a_best_between_two_renames_is_found(place):
+    # What a worker leaves that dies where folders cannot be exchanged at once.
+    run = place.succeed(place.spec())
+    before = run.best()
+    os.rename(f"{run.path}/checkpoints/best", f"{run.path}/checkpoints/best.old")
+    assert place.succeed(place.spec()).best() == before
+    shutil.copytree(f"{run.path}/checkpoints/best", f"{run.path}/checkpoints/best.old")
+    assert place.succeed(place.spec()).best() == before
+    assert "best.old" not in os.listdir(f"{run.path}/checkpoints")
 
 
 def test_all_checkpoints_broken_is_a_new_start(place):
@@ -591,18 +692,110 @@ def limit_files_to(size):
     return limit
 
 
-def test_a_full_disk_fails_the_run(place):
+def test_a_file_that_cannot_grow_fails_the_run_at_its_end(place):
     # A file that may not grow stands for a disk without room: write(2) fails in the same place.
     done = place.run(place.spec(), "run", preexec_fn=limit_files_to(16384), restore_signals=False)
     one_line(done, "run/checkpoints/saving.tmp/model.safetensors", "File too large")
     run = Run(f"{place.path}/run")
     assert run.end()["outcome"] == "failed" and run.checkpoints() == [], run.checkpoints()
+    assert run.end()["step"] == 24  # it did all it could
     assert place.succeed(place.spec()).end()["outcome"] == "succeeded"
     # A line of metrics that fits only in part is taken back; there is room for the end.
     spec = place.spec(checkpoint={"every_steps": 100})
     done = place.run(spec, "tiny", preexec_fn=limit_files_to(2500), restore_signals=False)
     one_line(done, "tiny/events.ndjson: cannot write")
     assert Run(f"{place.path}/tiny").end()["step"] == 5
+
+
+class SmallDisk:
+    """A file system of its own with a few pages; needs root."""
+
+    def __init__(self, path, kib):
+        self.path = path
+        os.mkdir(path)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", path], check=True)
+
+    def fill(self, leave_bytes):
+        with open(f"{self.path}/ballast", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError as full:
+                assert full.errno == errno.ENOSPC, full
+            size = file.tell() - leave_bytes
+            assert size > 0, size
+            file.truncate(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], check=True)  # a failed test may leave a worker in it
+
+
+def whole_checkpoint(folder):
+    with open(f"{folder}/state.json") as file:
+        state = json.load(file)
+    for name, wanted in state["files"].items():
+        with open(f"{folder}/{name}", "rb") as file:
+            data = file.read()
+        assert wanted == {"bytes": len(data), "crc32": f"{zlib.crc32(data):08x}"}, (folder, name)
+    return state["step"]
+
+
+def test_a_disk_that_fills_up_costs_checkpoints_alone(place):
+    spec = place.spec(train=LONG, checkpoint={"every_steps": 20, "keep": 100}, eval={"every_epochs": 5},
+                      log={"interval": 40, "residual_stats": False})
+    whole = place.succeed(spec, "whole")
+    one = sum(os.stat(f"{whole.path}/checkpoints/step-00000020/{name}").st_size
+              for name in ("model.safetensors", "optimizer.safetensors", "state.json"))
+    # Room for about four of twelve checkpoints: those that fit are whole, the run does all its steps
+    # and fails at the one it must have.
+    with SmallDisk(f"{place.path}/disk", 5 * one // 1024) as disk:
+        done = place.run(spec, "disk/run")
+        one_line(done, "No space left on device", "saving.tmp")
+        run = Run(f"{disk.path}/run")
+        end = run.end()
+        assert (end["outcome"], end["step"]) == ("failed", 240) and "No space left" in end["reason"], end
+        names = os.listdir(f"{run.path}/checkpoints")
+        assert "saving.tmp" not in names and "best" in names, names
+        steps = sorted(whole_checkpoint(f"{run.path}/checkpoints/{name}") for name in run.checkpoints())
+        assert steps and steps == list(range(20, steps[-1] + 1, 20)) and steps[-1] < 240, steps
+        whole_checkpoint(f"{run.path}/checkpoints/best")
+        told = [event["message"] for event in run.of("log")]
+        assert f"the checkpoint of step {steps[-1] + 20} could not be saved" in told[0], told
+        assert f"the last checkpoint is that of step {steps[-1]}" in told[0], told
+        assert "could not be saved" in done.stderr
+        assert not any(name.endswith(".tmp") for _, _, files in os.walk(run.path) for name in files)
+        # With room again it goes on from the last good one.
+        subprocess.run(["mount", "-o", "remount,size=64m", disk.path], check=True)
+        done = place.run(spec, "disk/run")
+        assert done.returncode == 0, done.stderr
+        run = Run(f"{disk.path}/run")
+        assert run.of("start")[-1]["step"] == steps[-1]
+        assert run.model() == whole.model() and run.exact_points() == whole.exact_points()
+        assert run.best() == whole.best()
+
+
+def test_a_disk_with_room_again_has_later_checkpoints(place):
+    spec = place.spec(train=LONG, checkpoint={"every_steps": 6, "keep": 2}, eval={"every_steps": 2},
+                      log={"interval": 100, "residual_stats": False})
+    whole = place.succeed(spec, "whole")
+    with SmallDisk(f"{place.path}/disk", 2048) as disk:
+        worker = place.start(spec, "disk/run")
+        worker.wait_for_line('msg="checkpoint" step=6\n')
+        disk.fill(20 * 1024)
+        worker.wait_for_line("of step 60 could not be saved")
+        os.unlink(f"{disk.path}/ballast")
+        worker.wait_for_line('msg="checkpoint" step=')
+        while os.read(worker.reader, 4096):
+            pass
+        assert worker.process.wait(TIMEOUT_S) == 0
+        run = Run(f"{disk.path}/run")
+        assert run.end()["outcome"] == "succeeded" and len(run.checkpoints()) == 2
+        for name in os.listdir(f"{run.path}/checkpoints"):
+            whole_checkpoint(f"{run.path}/checkpoints/{name}")
+        assert run.model() == whole.model()
 
 
 def test_a_loss_that_is_not_finite_fails_the_run(place):

@@ -12,6 +12,12 @@ tests_unit_base_datasets_test_SOURCES = tests/unit/base/datasets_test.c tests/un
 tests_unit_base_datasets_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_datasets_test_LDADD = $(BASE_TEST_LIBS)
 
+base_tests += tests/unit/base/file_test
+tests_unit_base_file_test_SOURCES = tests/unit/base/file_test.c tests/unit/scratch.h
+tests_unit_base_file_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_file_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=renameat2
+tests_unit_base_file_test_LDADD = $(BASE_TEST_LIBS)
+
 base_tests += tests/unit/base/json_test
 tests_unit_base_json_test_SOURCES = tests/unit/base/json_test.c
 tests_unit_base_json_test_CFLAGS = $(BASE_TEST_CFLAGS)

@@ -16,4 +16,9 @@ worker_tests += tests/unit/worker/rundir_test
 tests_unit_worker_rundir_test_SOURCES = tests/unit/worker/rundir_test.c tests/unit/scratch.h
 tests_unit_worker_rundir_test_CFLAGS = $(WORKER_TEST_CFLAGS)
 tests_unit_worker_rundir_test_LDADD = $(WORKER_TEST_LIBS)
+
+worker_tests += tests/unit/worker/state_test
+tests_unit_worker_state_test_SOURCES = tests/unit/worker/state_test.c tests/unit/scratch.h
+tests_unit_worker_state_test_CFLAGS = $(WORKER_TEST_CFLAGS)
+tests_unit_worker_state_test_LDADD = $(WORKER_TEST_LIBS)
 endif
