@@ -22,6 +22,7 @@ libbase_a_SOURCES = \
 	base/status.c base/status.h \
 	base/student.c base/student.h \
 	base/suggest.c base/suggest.h \
+	base/utf8.c base/utf8.h \
 	base/vary.c base/vary.h \
 	base/yaml.c base/yaml.h
 # Files that other folders make and embed add themselves here.

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -217,9 +218,32 @@ static od_status read_file_line(od_config *config, char *text, od_error *error) 
     return option->set(config, trim(equals + 1), error);
 }
 
+// A NUL would end the text unseen, and other control characters would end up in paths.
+static od_status refuse_bytes(const od_buffer *text, const char *path, od_error *error) {
+    const char *end = text->data + text->size;
+    int line = 1;
+    size_t length = 0;
+    for (const char *at = text->data; at < end; at += length) {
+        unsigned char byte = (unsigned char)*at;
+        length = od_utf8_length(at, end);
+        bool control = byte == 0x7f || (byte < 0x20 && strchr("\t\r\n", byte) == NULL);
+        if (length == 0 || byte == 0 || control) {
+            return od_error_set(error, OD_E_INVALID,
+                                "%s, line %d: has the byte 0x%02x, which is no text; the file must "
+                                "be plain UTF-8",
+                                path, line, byte);
+        }
+        line += byte == '\n';
+    }
+    return OD_OK;
+}
+
 static od_status read_config_file(od_config *config, const char *path, od_error *error) {
     od_buffer text = {0};
     od_status status = od_file_read(path, CONFIG_FILE_MAX_BYTES, &text, error);
+    if (status == OD_OK) {
+        status = refuse_bytes(&text, path, error);
+    }
     int number = 0;
     char *rest = text.data;
     for (char *line; status == OD_OK && (line = strsep(&rest, "\n")) != NULL;) {

@@ -1,43 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/http/url.h"
 
-#include <stdint.h>
+#include "base/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static size_t sequence_bytes(unsigned char first) {
-    if (first < 0x80) {
-        return 1;
-    }
-    if (first >= 0xc2 && first <= 0xdf) {
-        return 2;
-    }
-    if ((first & 0xf0) == 0xe0) {
-        return 3;
-    }
-    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-}
-
 bool od_url_is_utf8(const char *bytes, size_t size) {
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    for (size_t i = 0; i < size;) {
-        size_t length = sequence_bytes((unsigned char)bytes[i]);
-        if (length == 0 || length > size - i) {
+    size_t length = 0;
+    for (size_t i = 0; i < size; i += length) {
+        length = od_utf8_length(bytes + i, bytes + size);
+        if (length == 0) {
             return false;
         }
-        uint32_t code = (unsigned char)bytes[i] & (0xffu >> (length + (length > 1)));
-        for (size_t k = 1; k < length; k++) {
-            unsigned char c = (unsigned char)bytes[i + k];
-            if ((c & 0xc0) != 0x80) {
-                return false;
-            }
-            code = code << 6 | (c & 0x3fu);
-        }
-        if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
-            return false;
-        }
-        i += length;
     }
     return true;
 }

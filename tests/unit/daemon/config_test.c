@@ -170,6 +170,34 @@ static void faults_of_the_file_have_a_line(void **state) {
     assert_int_equal(READ("--config", "/nonexistent/conf"), OD_E_NOT_FOUND);
 }
 
+static void a_file_that_is_no_text_is_refused(void **state) {
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *fault;
+    } files[] = {
+#define BYTES(text) text, sizeof(text) - 1
+        {BYTES("\0"), "line 1: has the byte 0x00"},
+        {BYTES("cpu-slots = 1\n\0log-level = loud\n"), "line 2: has the byte 0x00"},
+        {BYTES("listen = unix:/a\0b\n"), "line 1: has the byte 0x00"},
+        {BYTES("# \tfine\r\n\nstate-dir = /a\x1b[1m\n"), "line 3: has the byte 0x1b"},
+        {BYTES("state-dir = /\x7f"), "line 1: has the byte 0x7f"},
+        {BYTES("# caf\xe9\n"), "line 1: has the byte 0xe9"},
+        {BYTES("\xff\xfe#\0"), "line 1: has the byte 0xff"},
+#undef BYTES
+    };
+    static const char fine[] = "# caf\xc3\xa9\nstate-dir = /\xc3\xa9\n";
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(path, *state, "conf");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        scratch_write(*state, "conf", files[i].text, files[i].size);
+        assert_refused(READ("--config", path), files[i].fault);
+    }
+    scratch_write(*state, "conf", fine, strlen(fine));
+    assert_int_equal(READ("--config", path), OD_OK);
+    assert_string_equal(config.state_dir, "/\xc3\xa9");
+}
+
 static void a_worker_that_is_no_program_is_refused(void **state) {
     (void)state;
     assert_int_equal(READ("--worker", "/nonexistent/worker"), OD_E_NOT_FOUND);
@@ -188,6 +216,7 @@ int main(void) {
         TEST(help_and_version_win),
         TEST(the_file_is_read_and_the_command_line_wins),
         TEST(faults_of_the_file_have_a_line),
+        TEST(a_file_that_is_no_text_is_refused),
         TEST(a_worker_that_is_no_program_is_refused),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
