@@ -2,16 +2,17 @@
 // orthod. main() is a table of contents; the order of start() matters:
 //
 //   1. config      nothing is touched before the usage is right
-//   2. state       the folder, and its lock: one daemon for one state directory
-//   3. store       the database, brought up to date
-//   4. schemas     compiled in, so a fault is a fault of this program
-//   5. hub         before anything commits events
-//   6. planner
-//   7. queue       knows nothing of the jobs yet
-//   8. http        listens; /readyz says 503. A port that is taken ends the start before any run
-//                  is touched
-//   9. adopt       the queue reads the jobs, finds their workers, and starts to schedule
-//  10. ready       the service manager is told, /readyz says 200
+//   2. folder      of the state; a unix socket may lie in it
+//   3. http        listens, and answers nothing before the loop runs. An address that is taken ends
+//                  the start here: no file is made, and a new folder goes again
+//   4. lock        one daemon for one state directory
+//   5. store       the database, brought up to date
+//   6. schemas     compiled in, so a fault is a fault of this program
+//   7. hub         before anything commits events
+//   8. planner
+//   9. queue       knows nothing of the jobs yet; /readyz says 503
+//  10. adopt       the queue reads the jobs, finds their workers, and starts to schedule
+//  11. ready       the service manager is told, /readyz says 200
 //
 // A stop goes the other way round and leaves the workers alone: the next daemon adopts them.
 #include <config.h>
@@ -45,6 +46,7 @@ typedef struct program {
     od_config config;
     uv_loop_t loop;
     uv_signal_t signals[2];
+    bool folder_is_new;
     int lock;
     int exit_status;
     od_error error; // why it ends
@@ -65,10 +67,14 @@ static void publish(void *ctx, const od_event *events, size_t count) {
     od_hub_publish(((const program *)ctx)->daemon.hub, events, count);
 }
 
-static od_status open_state(program *orthod, od_error *error) {
+static od_status make_folder(program *orthod, od_error *error) {
+    orthod->folder_is_new = access(orthod->config.state_dir, F_OK) != 0;
+    return od_file_make_folders(orthod->config.state_dir, error);
+}
+
+static od_status lock_state(program *orthod, od_error *error) {
     char path[PATH_MAX];
     const char *folder = orthod->config.state_dir;
-    OD_TRY(od_file_make_folders(folder, error));
     if (snprintf(path, sizeof path, "%s/orthod.lock", folder) >= (int)sizeof path) {
         return od_error_set(error, OD_E_TOO_LARGE, "%s: the path is too long", folder);
     }
@@ -147,14 +153,15 @@ static od_status start(program *orthod, od_error *error) {
     daemon->loop = &orthod->loop;
     daemon->config = &orthod->config;
     daemon->started_at_ms = od_clock_wall_ms();
-    OD_TRY(open_state(orthod, error));
+    OD_TRY(make_folder(orthod, error));
+    OD_TRY(od_http_new(daemon, &daemon->http, error));
+    OD_TRY(lock_state(orthod, error));
     OD_TRY(open_store(orthod, error));
     OD_TRY(od_schemas_job(&daemon->job_schema, error));
     OD_TRY(od_schemas_experiment(&daemon->experiment_schema, error));
     OD_TRY(od_hub_new(&orthod->loop, daemon->store, &daemon->hub, error));
     OD_TRY(open_planner(orthod, error));
     OD_TRY(open_queue(orthod, error));
-    OD_TRY(od_http_new(daemon, &daemon->http, error));
     od_queue_start(daemon->queue, on_ready, orthod);
     return OD_OK;
 }
@@ -194,6 +201,9 @@ static int run(program *orthod) {
     }
     finish(orthod);
     if (orthod->exit_status != 0) {
+        if (orthod->folder_is_new) {
+            rmdir(orthod->config.state_dir); // stays when there is anything in it
+        }
         fprintf(stderr, "orthod: %s\n", orthod->error.text);
     }
     return orthod->exit_status;

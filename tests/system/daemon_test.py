@@ -411,6 +411,20 @@ def test_a_port_that_is_taken(place):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         status, said = start_and_fail("--state-dir", place.state, "--listen", address)
         assert status == 1 and address in said, said
+        assert not os.path.exists(place.state), os.listdir(place.state)
+        # The second address: the first one's socket goes too, and what was there before stays.
+        os.mkdir(place.state)
+        status, said = start_and_fail("--state-dir", place.state, "--listen",
+                                      f"unix:{place.state}/socket", "--listen", address)
+        assert status == 1 and address in said, said
+        assert os.listdir(place.state) == [], os.listdir(place.state)
+
+
+def test_a_socket_in_a_new_state_directory(place):
+    daemon = place.daemon("--listen", f"unix:{place.state}/socket")
+    assert os.path.exists(f"{place.state}/socket")
+    daemon.end(signal.SIGTERM)
+    assert not os.path.exists(f"{place.state}/socket")
 
 
 def test_a_state_directory_that_cannot_be(place):
