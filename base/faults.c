@@ -49,6 +49,16 @@ od_status od_faults_add(od_faults *faults, const char *pointer, const char *form
     return status;
 }
 
+od_status od_faults_add_once(od_faults *faults, const char *pointer, const char *detail) {
+    for (size_t i = 0; i < faults->count; i++) {
+        if (strcmp(faults->items[i].pointer, pointer) == 0 &&
+            strcmp(faults->items[i].detail, detail) == 0) {
+            return OD_OK;
+        }
+    }
+    return od_faults_add(faults, pointer, "%s", detail);
+}
+
 bool od_faults_full(const od_faults *faults) {
     return faults->count > OD_FAULTS_MAX;
 }

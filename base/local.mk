@@ -12,6 +12,7 @@ libbase_a_SOURCES = \
 	base/json.c base/json_print.c base/json.h \
 	base/log.c base/log.h \
 	base/pointer.c base/pointer.h \
+	base/prune.c base/prune.h \
 	base/recipe.c base/recipe.h \
 	base/recipe_options.c base/recipe_private.h \
 	base/recipe_rules.c \

@@ -32,6 +32,9 @@ typedef struct od_faults {
 
 od_status od_faults_add(od_faults *faults, const char *pointer, const char *format,
                         ...) OD_MUST_CHECK __attribute__((format(printf, 3, 4)));
+// Adds a fault unless the same one is there already.
+od_status od_faults_add_once(od_faults *faults, const char *pointer,
+                             const char *detail) OD_MUST_CHECK;
 bool od_faults_full(const od_faults *faults);
 void od_faults_fini(od_faults *faults);
 // A JSON array of {"pointer", "detail"}; NULL: no memory.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One working spec goes through all combinations; only the values that differ from the combination
 // before are put in anew. As soon as there is a fault no jobs will come of it: from then on only
-// those combinations are looked at that hold a value which was not checked yet.
+// those combinations are looked at, by this file and by those who check further, that hold a value
+// which was not checked yet.
 #include "base/vary.h"
 
 #include "base/json.h"
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_KEYS = 8 };
 
 typedef struct varied {
     const cJSON *values; // the array; its string is the dotted path
@@ -27,7 +26,7 @@ typedef struct expansion {
     const cJSON *experiment;
     const od_schema *schema;
     od_faults *faults;
-    varied axes[MAX_KEYS];
+    varied axes[OD_VARY_MAX_KEYS];
     size_t axis_count;
     cJSON *spec; // the working copy
 } expansion;
@@ -109,16 +108,6 @@ static od_status make_parents(expansion *work, const varied *axis) {
 
 // --- faults -------------------------------------------------------------------------------
 
-static od_status add_once(od_faults *faults, const char *pointer, const char *detail) {
-    for (size_t i = 0; i < faults->count; i++) {
-        if (strcmp(faults->items[i].pointer, pointer) == 0 &&
-            strcmp(faults->items[i].detail, detail) == 0) {
-            return OD_OK;
-        }
-    }
-    return od_faults_add(faults, pointer, "%s", detail);
-}
-
 // A fault of the value that axis put in, or of a place on the way to it. *known tells.
 static od_status blame_axis(expansion *work, const varied *axis, const od_fault *fault,
                             bool *known) {
@@ -139,7 +128,7 @@ static od_status blame_axis(expansion *work, const varied *axis, const od_fault 
         status = od_buffer_printf(&detail, "\"%s\": ", fault->pointer + 1);
     }
     status = status == OD_OK ? od_buffer_append_text(&detail, fault->detail) : status;
-    status = status == OD_OK ? add_once(work->faults, pointer.data, detail.data) : status;
+    status = status == OD_OK ? od_faults_add_once(work->faults, pointer.data, detail.data) : status;
 done:
     od_buffer_fini(&detail);
     od_buffer_fini(&pointer);
@@ -149,22 +138,25 @@ done:
 static od_status blame_base(expansion *work, const od_fault *fault) {
     od_buffer pointer = {0};
     od_status status = od_buffer_printf(&pointer, "/base%s", fault->pointer);
-    status = status == OD_OK ? add_once(work->faults, pointer.data, fault->detail) : status;
+    status =
+        status == OD_OK ? od_faults_add_once(work->faults, pointer.data, fault->detail) : status;
     od_buffer_fini(&pointer);
     return status;
 }
 
 static od_status translate(expansion *work, const od_fault *fault) {
     bool known = false;
-    for (size_t i = 0; i < work->axis_count; i++) {
+    bool whole = fault->pointer[0] == '\0'; // no value alone causes it
+    for (size_t i = 0; i < work->axis_count && !whole; i++) {
         OD_TRY(blame_axis(work, &work->axes[i], fault, &known));
     }
     return known ? OD_OK : blame_base(work, fault);
 }
 
-static od_status check_spec(expansion *work) {
+static od_status check_spec(expansion *work, bool *valid) {
     od_faults found = {0};
     od_status status = od_schema_validate(work->schema, work->spec, &found);
+    *valid = found.count == 0;
     for (size_t i = 0; status == OD_OK && i < found.count; i++) {
         status = translate(work, &found.items[i]);
     }
@@ -219,15 +211,15 @@ static cJSON *make_variant(const expansion *work) {
     return variant;
 }
 
-static od_status add_job(expansion *work, od_vary *out) {
-    od_vary_job job = {cJSON_Duplicate(work->spec, true), make_variant(work)};
+static od_status add_job(expansion *work, size_t combination, bool valid, od_vary *out) {
+    od_vary_job job = {cJSON_Duplicate(work->spec, true), make_variant(work), combination};
     od_status status = job.spec != NULL && job.variant != NULL ? OD_OK : OD_E_NO_MEMORY;
-    if (status == OD_OK) {
+    if (status == OD_OK && valid) {
         status = od_schema_fill_defaults(work->schema, job.spec);
     }
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(work->experiment, "name");
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(job.spec, "name");
-    if (status == OD_OK && cJSON_IsString(name) && own->valuestring[0] == '\0') {
+    if (status == OD_OK && valid && cJSON_IsString(name) && own->valuestring[0] == '\0') {
         status = od_json_set(job.spec, "name", cJSON_Duplicate(name, true));
     }
     if (status != OD_OK) {
@@ -272,9 +264,10 @@ static od_status visit(expansion *work, size_t combination, od_vary *out) {
     if (work->faults->count > 0 && !has_unchecked_value(work, combination)) {
         return OD_OK;
     }
+    bool valid = false;
     OD_TRY(put_values(work, combination));
-    OD_TRY(check_spec(work));
-    return work->faults->count == 0 ? add_job(work, out) : OD_OK;
+    OD_TRY(check_spec(work, &valid));
+    return add_job(work, combination, valid, out);
 }
 
 static od_status visit_all(expansion *work, size_t count, od_vary *out) {
@@ -307,13 +300,37 @@ od_status od_vary_expand(const cJSON *experiment, const od_schema *job_schema, o
     if (status == OD_OK && found.count == 0) {
         status = visit_all(&work, count, out);
     }
-    if (status != OD_OK || found.count > 0) {
+    if (status != OD_OK) {
         od_vary_fini(out);
     }
     for (size_t i = 0; status == OD_OK && i < found.count; i++) {
         status = od_faults_add(faults, found.items[i].pointer, "%s", found.items[i].detail);
     }
     od_faults_fini(&found);
+    fini(&work);
+    return status;
+}
+
+bool od_vary_can_expand(const cJSON *experiment) {
+    const cJSON *vary = cJSON_GetObjectItemCaseSensitive(experiment, "vary");
+    int keys = cJSON_GetArraySize(vary);
+    bool fine = cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(experiment, "base")) &&
+                cJSON_IsObject(vary) && keys >= 1 && keys <= OD_VARY_MAX_KEYS;
+    const cJSON *values;
+    cJSON_ArrayForEach(values, vary) {
+        fine = fine && cJSON_IsArray(values) && values->child != NULL;
+    }
+    return fine;
+}
+
+od_status od_vary_blame(const cJSON *experiment, size_t combination, const od_fault *fault,
+                        od_faults *faults) {
+    expansion work = {.experiment = experiment, .faults = faults};
+    od_status status = init_axes(&work);
+    for (size_t i = 0; status == OD_OK && i < work.axis_count; i++) {
+        work.axes[i].current = index_in(&work, combination, i);
+    }
+    status = status == OD_OK ? translate(&work, fault) : status;
     fini(&work);
     return status;
 }

@@ -87,7 +87,8 @@ typedef struct od_spec {
 // Reads a defaulted spec. What the schema cannot say (heads must divide width, an image that the
 // patch does not divide, a block that does not exist, a feature this build lacks) is added to
 // faults with its pointer, all at once. OD_OK with no faults added means that *out can run; with
-// faults it holds what could be read. No file is looked at.
+// faults it holds what could be read. No file is looked at. What faults holds on entry is taken as
+// said: whatever has to do with it is passed over.
 // default_threads is used where resources.threads is null.
 od_status od_spec_read(const cJSON *json, int default_threads, od_spec *out, od_faults *faults,
                        od_error *error) OD_MUST_CHECK;

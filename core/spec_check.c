@@ -5,6 +5,7 @@
 
 #include "base/datasets.h"
 #include "base/json.h"
+#include "base/prune.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -57,9 +58,8 @@ static bool is_allowed(const cJSON *value, const cJSON *allowed) {
     return false;
 }
 
-static od_status add_limit(const cJSON *value, const char *path, const char *remedy,
+static od_status add_limit(const cJSON *value, const char *pointer, const char *remedy,
                            od_faults *faults) {
-    char pointer[POINTER_BYTES];
     char *shown = cJSON_PrintUnformatted(value);
     if (shown == NULL) {
         return OD_E_NO_MEMORY;
@@ -67,13 +67,13 @@ static od_status add_limit(const cJSON *value, const char *path, const char *rem
     if (strlen(shown) > SHOWN_VALUE_BYTES) {
         snprintf(shown + SHOWN_VALUE_BYTES - 3, sizeof "...", "...");
     }
-    pointer_of(path, pointer);
     od_status status = od_faults_add(faults, pointer, "is %s; %s", shown, remedy);
     free(shown);
     return status;
 }
 
 static od_status check_limits(const cJSON *json, od_faults *faults) {
+    char pointer[POINTER_BYTES];
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const cJSON *value = od_json_at(json, limits[i].path);
         cJSON *allowed = cJSON_Parse(limits[i].allowed);
@@ -82,8 +82,9 @@ static od_status check_limits(const cJSON *json, od_faults *faults) {
         }
         bool fits = value != NULL && is_allowed(value, allowed);
         cJSON_Delete(allowed);
-        if (!fits && value != NULL) {
-            OD_TRY(add_limit(value, limits[i].path, limits[i].remedy, faults));
+        pointer_of(limits[i].path, pointer);
+        if (!fits && value != NULL && !od_faults_touch(faults, pointer)) {
+            OD_TRY(add_limit(value, pointer, limits[i].remedy, faults));
         }
     }
     return OD_OK;
@@ -219,16 +220,46 @@ static od_status check_warmup(const spec_pair *pair, od_faults *faults) {
                          "\"linear\"");
 }
 
-static od_status (*const rules[])(const spec_pair *, od_faults *) = {
-    check_sizes,  check_heads, check_patch,        check_method,
-    check_blocks, check_root,  check_accumulation, check_warmup,
+#define MODEL "/model/arch /model/preset "
+// A rule is left out when the schema has found something that it reads at fault: what it would say
+// might follow from that alone.
+static const struct {
+    od_status (*check)(const spec_pair *pair, od_faults *faults);
+    const char *reads; // pointers, parted by spaces
+} rules[] = {
+    {check_sizes, MODEL "/model/width /model/depth /model/heads"},
+    {check_heads, MODEL "/model/width /model/heads"},
+    {check_patch, "/model/arch /model/patch_size /data/dataset"},
+    {check_method, "/model/arch /residual/connection /residual/method /residual/rescale_mode "
+                   "/residual/eps"},
+    {check_blocks, MODEL "/model/depth /residual/blocks"},
+    {check_root, "/data/root"},
+    {check_accumulation, "/train/batch_size /train/grad_accumulate_steps"},
+    {check_warmup, "/train/schedule/type /train/schedule/warmup_type"},
 };
+
+static bool is_sound(const char *reads, const od_faults *known) {
+    char pointer[POINTER_BYTES];
+    while (*reads != '\0') {
+        size_t length = strcspn(reads, " ");
+        snprintf(pointer, sizeof pointer, "%.*s", (int)length, reads);
+        if (od_faults_touch(known, pointer)) {
+            return false;
+        }
+        reads += length + (reads[length] == ' ');
+    }
+    return true;
+}
 
 od_status od_spec_check(const cJSON *json, const od_spec *spec, od_faults *faults) {
     const spec_pair pair = {json, spec};
+    size_t known_count = faults->count;
     OD_TRY(check_limits(json, faults));
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        OD_TRY(rules[i](&pair, faults));
+        const od_faults known = {faults->items, known_count};
+        if (is_sound(rules[i].reads, &known)) {
+            OD_TRY(rules[i].check(&pair, faults));
+        }
     }
     return OD_OK;
 }

@@ -7,6 +7,8 @@
 #include "core/spec.h"
 
 // Features that this version lacks, read from json; then what does not fit together in *spec.
+// faults may hold some already, of a spec that the schema found faulty and that was pruned and
+// defaulted since (base/prune.h): whatever has to do with those is passed over.
 od_status od_spec_check(const cJSON *json, const od_spec *spec, od_faults *faults) OD_MUST_CHECK;
 
 #endif

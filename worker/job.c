@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/prune.h"
 #include "base/recipe.h"
 #include "base/schemas.h"
 #include "base/yaml.h"
@@ -67,15 +68,65 @@ od_status od_job_read_file(const char *path, cJSON **out, od_error *error) {
     return status;
 }
 
-static od_status apply_schema(cJSON *json, od_faults *faults, od_error *error) {
+// Stands in for the two members that have no default where a faulty spec lacks them, so that the
+// rest can be looked at; every rule that reads them is left out then.
+static const struct {
+    const char *section, *path, *value;
+} stand_ins[] = {{"model", "model.arch", "vit"}, {"data", "data.dataset", "fashion-mnist"}};
+
+static od_status stand_in(cJSON *json) {
+    for (size_t i = 0; i < sizeof stand_ins / sizeof stand_ins[0]; i++) {
+        if (od_json_at(json, stand_ins[i].section) == NULL) {
+            OD_TRY(od_json_set(json, stand_ins[i].section, cJSON_CreateObject()));
+        }
+        if (od_json_at(json, stand_ins[i].path) == NULL) {
+            OD_TRY(od_json_set(json, stand_ins[i].path, cJSON_CreateString(stand_ins[i].value)));
+        }
+    }
+    return OD_OK;
+}
+
+// Makes a whole spec of what is left of a faulty one. *usable: there was enough.
+static od_status mend(const od_schema *schema, cJSON *json, const od_faults *faults, bool *usable) {
+    od_faults left = {0};
+    *usable = od_prune(json, faults);
+    if (!*usable) {
+        return OD_OK;
+    }
+    OD_TRY(stand_in(json));
+    od_status status = od_schema_validate(schema, json, &left);
+    *usable = left.count == 0;
+    od_faults_fini(&left);
+    return status;
+}
+
+// *usable: json is whole now, if only by what stands in. Faults that were there before (of a recipe)
+// have pointers of their own; with them nothing can be told apart.
+static od_status apply_schema(cJSON *json, od_faults *faults, bool *usable, od_error *error) {
     od_schema *schema = NULL;
+    *usable = faults->count == 0;
     OD_TRY(od_schemas_job(&schema, error));
     od_status status = od_schema_validate(schema, json, faults);
-    if (status == OD_OK && faults->count == 0) {
+    if (status == OD_OK && *usable && faults->count > 0) {
+        status = mend(schema, json, faults, usable);
+    }
+    if (status == OD_OK && *usable) {
         status = od_schema_fill_defaults(schema, json);
     }
     od_schema_free(schema);
     return status == OD_OK ? OD_OK : od_error_set(error, status, "no memory to check the spec");
+}
+
+// Whether the spec says soundly which images it wants.
+static bool data_is_sound(const od_faults *faults) {
+    static const char *const read[] = {"/data/dataset", "/data/root", "/data/limit_train",
+                                       "/data/limit_eval"};
+    for (size_t i = 0; i < sizeof read / sizeof read[0]; i++) {
+        if (od_faults_touch(faults, read[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Measures both splits. A data set that is not there is a fault of the spec on this machine.
@@ -88,7 +139,7 @@ static od_status check_data(od_job *job, od_faults *faults) {
     od_dataset_size train = {0};
     od_dataset_size eval = {0};
     od_error error = {0};
-    if (facts == NULL || !facts->readable || *data->root != '/') {
+    if (facts == NULL || !facts->readable || *data->root != '/' || !data_is_sound(faults)) {
         return OD_OK; // said already
     }
     if (od_datasets_locate(data->dataset, data->root, root, &error) != OD_OK ||
@@ -104,7 +155,8 @@ static od_status check_data(od_job *job, od_faults *faults) {
 
 static od_status check_batch(const od_job *job, od_faults *faults) {
     const od_train_spec *train = &job->spec.train;
-    if (job->train_count == 0 || train->batch_size <= job->train_count) {
+    if (job->train_count == 0 || train->batch_size <= job->train_count ||
+        od_faults_touch(faults, "/train/batch_size")) {
         return OD_OK;
     }
     bool limited = job->spec.data.limit_train > 0;
@@ -132,8 +184,9 @@ static od_status make_plan(od_job *job, od_faults *faults) {
 }
 
 static od_status check(od_job *job, int default_threads, od_faults *faults, od_error *error) {
-    OD_TRY(apply_schema(job->json, faults, error));
-    if (faults->count > 0) {
+    bool usable = false;
+    OD_TRY(apply_schema(job->json, faults, &usable, error));
+    if (!usable) {
         return OD_OK;
     }
     OD_TRY(od_spec_read(job->json, default_threads, &job->spec, faults, error));

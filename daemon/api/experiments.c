@@ -8,7 +8,7 @@
 void od_api_experiments_serve_one(od_request *request) {
     int64_t id = 0;
     if (od_api_id(request, 3, &id)) {
-        od_reply_experiment(request, 200, id);
+        od_reply(request, 200, OD_REPLY_EXPERIMENT, id);
     }
 }
 

@@ -19,7 +19,7 @@ enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 500 };
 void od_api_jobs_serve_one(od_request *request) {
     int64_t id = 0;
     if (od_api_id(request, 3, &id)) {
-        od_reply_job(request, 200, id);
+        od_reply(request, 200, OD_REPLY_JOB, id);
     }
 }
 
@@ -181,7 +181,7 @@ typedef struct ask_call {
     unsigned status; // of the answer with the job; 204: without
 } ask_call;
 
-// The request outlives the call: it is handed on to od_reply_job.
+// The request outlives the call: it is handed on to od_reply.
 static void on_asked(void *ctx, od_status status, const od_error *error) {
     ask_call *call = ctx;
     od_request *request = call->base.request;
@@ -196,7 +196,7 @@ static void on_asked(void *ctx, od_status status, const od_error *error) {
     int64_t job = call->job;
     unsigned code = call->status;
     free(call);
-    od_reply_job(request, code, job);
+    od_reply(request, code, OD_REPLY_JOB, job);
 }
 
 static ask_call *new_ask(od_request *request, unsigned status) {

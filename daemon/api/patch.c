@@ -117,7 +117,7 @@ static void on_edited(void *ctx, od_status status, const od_error *error) {
     int64_t id = call->id;
     fini_patch(&call->base);
     free(call);
-    od_reply_job(request, 200, id);
+    od_reply(request, 200, OD_REPLY_JOB, id);
 }
 
 static void edit(patch_call *call, cJSON *spec) {

@@ -1,66 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/api/reply.h"
 
+#include "base/json.h"
 #include "daemon/api/api.h"
 #include "daemon/api/experiment_json.h"
 #include "daemon/api/job_json.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef od_status (*read_json)(sqlite3 *db, int64_t id, cJSON **out, od_error *error);
 
+static od_status render(sqlite3 *db, int64_t id, read_json read, char **out, od_error *error) {
+    cJSON *value = NULL;
+    OD_TRY(read(db, id, &value, error));
+    *out = od_json_print(value);
+    cJSON_Delete(value);
+    return *out != NULL ? OD_OK : od_error_set(error, OD_E_NO_MEMORY, "no memory for an answer");
+}
+
+static od_status render_job(sqlite3 *db, int64_t id, char **out, od_error *error) {
+    return render(db, id, od_job_json_read, out, error);
+}
+
+static od_status render_experiment(sqlite3 *db, int64_t id, char **out, od_error *error) {
+    return render(db, id, od_experiment_json_read, out, error);
+}
+
+static const struct {
+    const char *path;
+    od_submit_render render;
+} kinds[] = {
+    [OD_REPLY_JOB] = {"jobs", render_job},
+    [OD_REPLY_EXPERIMENT] = {"experiments", render_experiment},
+};
+
+od_submit_render od_reply_render(od_reply_kind kind) {
+    return kinds[kind].render;
+}
+
+static od_response *with_location(od_response *response, od_reply_kind kind, int64_t id) {
+    return od_response_header_printf(response, "Location", "/api/v1/%s/%" PRId64, kinds[kind].path,
+                                     id);
+}
+
+static char *copy_body(const char *body, const cJSON *warnings) {
+    if (warnings == NULL) {
+        return strdup(body);
+    }
+    cJSON *value = cJSON_Parse(body);
+    cJSON *copy = cJSON_Duplicate(warnings, true);
+    char *text = od_api_add(value, "warnings", copy) ? od_json_print(value) : NULL;
+    cJSON_Delete(value);
+    return text;
+}
+
+od_response *od_reply_made(od_reply_kind kind, int64_t id, const char *body,
+                           const cJSON *warnings) {
+    char *copy = copy_body(body, warnings);
+    od_response *response =
+        copy != NULL ? od_response_take(201, "application/json", copy, strlen(copy)) : NULL;
+    return with_location(response, kind, id);
+}
+
 typedef struct reply_call {
     od_api_call base;
-    read_json read;
-    const char *path;
+    od_reply_kind kind;
     int64_t id;
     unsigned status;
-    cJSON *warnings; // or NULL
 } reply_call;
-
-static void fini_reply(od_api_call *base) {
-    cJSON_Delete(((reply_call *)base)->warnings);
-}
 
 static od_status read_reply(sqlite3 *db, void *ctx, od_error *error) {
     reply_call *call = ctx;
-    cJSON *body = NULL;
-    OD_TRY(call->read(db, call->id, &body, error));
-    if (call->warnings != NULL) {
-        cJSON_AddItemReferenceToObject(body, "warnings", call->warnings);
-    }
-    call->base.response = od_response_json(call->status, body);
+    char *body = NULL;
+    OD_TRY(kinds[call->kind].render(db, call->id, &body, error));
+    call->base.response = od_response_take(call->status, "application/json", body, strlen(body));
     if (call->status == 201) {
-        call->base.response = od_response_header_printf(
-            call->base.response, "Location", "/api/v1/%s/%" PRId64, call->path, call->id);
+        call->base.response = with_location(call->base.response, call->kind, call->id);
     }
-    cJSON_Delete(body);
     return OD_OK;
 }
 
-static void reply(od_request *request, unsigned status, int64_t id, const char *path,
-                  read_json read, cJSON *warnings_take) {
-    reply_call *call = od_api_call_new(request, sizeof *call, fini_reply);
+void od_reply(od_request *request, unsigned status, od_reply_kind kind, int64_t id) {
+    reply_call *call = od_api_call_new(request, sizeof *call, NULL);
     if (call == NULL) {
-        cJSON_Delete(warnings_take);
         return;
     }
-    call->warnings = warnings_take;
-    call->read = read;
-    call->path = path;
+    call->kind = kind;
     call->id = id;
     call->status = status;
     od_api_read(&call->base, read_reply);
-}
-
-void od_reply_job(od_request *request, unsigned status, int64_t id) {
-    reply(request, status, id, "jobs", od_job_json_read, NULL);
-}
-
-void od_reply_new_job(od_request *request, int64_t id, cJSON *warnings_take) {
-    reply(request, 201, id, "jobs", od_job_json_read, warnings_take);
-}
-
-void od_reply_experiment(od_request *request, unsigned status, int64_t id) {
-    reply(request, status, id, "experiments", od_experiment_json_read, NULL);
 }

@@ -34,8 +34,10 @@ void od_planner_close(od_planner *planner);
 typedef void (*od_planner_done)(void *ctx, od_status status, const od_error *error,
                                 const cJSON *answers);
 
-// specs is an array of valid job specs; it is read before the function returns. done runs exactly
-// once, later on the loop (at once only when there is no memory or the planner is closed).
+// specs is an array of job specs, faulty or not: faults that the schema finds are among the answers'
+// too, and those that only follow from them are not. It is read before the function returns. done
+// runs exactly once, later on the loop (at once only when there is no memory or the planner is
+// closed).
 void od_planner_plan(od_planner *planner, const cJSON *specs, od_planner_done done, void *ctx);
 
 #endif

@@ -8,6 +8,7 @@ libhttp_a_SOURCES = \
 	daemon/api/datasets.c \
 	daemon/api/devices.c \
 	daemon/api/events.c \
+	daemon/api/examine.c daemon/api/examine.h \
 	daemon/api/experiment_json.c daemon/api/experiment_json.h \
 	daemon/api/experiments.c \
 	daemon/api/files.c daemon/api/files.h \
@@ -16,6 +17,7 @@ libhttp_a_SOURCES = \
 	daemon/api/health.c \
 	daemon/api/job_json.c daemon/api/job_json.h \
 	daemon/api/jobs.c \
+	daemon/api/key.c daemon/api/key.h \
 	daemon/api/log.c \
 	daemon/api/merge.c daemon/api/merge.h \
 	daemon/api/metrics.c \

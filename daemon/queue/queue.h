@@ -50,6 +50,10 @@ typedef struct od_submission {
     const char *variant; // JSON object, or NULL
 } od_submission;
 
+// Makes the text that answers the request, of the job or experiment that was just stored; kept with
+// the key. Runs on the writer thread. *out is malloc'ed.
+typedef od_status (*od_submit_render)(sqlite3 *db, int64_t id, char **out, od_error *error);
+
 typedef struct od_submit_request {
     const od_submission *jobs;
     size_t count;                  // at least 1
@@ -57,19 +61,22 @@ typedef struct od_submit_request {
     const char *experiment_base;   // JSON
     const char *experiment_vary;   // JSON
     const od_idempotency *request; // NULL: no key
+    od_submit_render render;       // NULL: no text
 } od_submit_request;
 
 typedef struct od_submit_result {
     int64_t experiment;  // 0: none
     const int64_t *jobs; // ids, in the order of the request; NULL when replayed
     size_t count;
-    bool replayed; // the key was known: id is what it made then
+    bool replayed; // the key was known: id and body are what it made then
     int64_t id;    // of the job, or of the experiment when there is one
+    char *body;    // what render made, then or now; NULL: nothing. Borrowed
+    size_t at;     // for OD_E_INVALID: the job at fault
 } od_submit_result;
 
-// faults is empty but for OD_E_INVALID: what of the spec cannot be met here (more threads than
-// slots, unknown jobs in queue.after); with several jobs, those of the first job at fault. result
-// is valid for OD_OK alone. OD_E_EXISTS: the key was used with another body. OD_E_BUSY: stopping.
+// faults is empty but for OD_E_INVALID: what of the spec cannot be met here (od_queue_check); with
+// several jobs, those of the first job at fault, result->at. Otherwise result is valid for OD_OK
+// alone. OD_E_EXISTS: the key was used with another body. OD_E_BUSY: stopping.
 typedef void (*od_submit_done)(void *ctx, od_status status, const od_error *error,
                                const od_submit_result *result, const od_faults *faults);
 
@@ -77,9 +84,10 @@ typedef void (*od_submit_done)(void *ctx, od_status status, const od_error *erro
 void od_queue_submit(od_queue *queue, const od_submit_request *request, od_submit_done done,
                      void *ctx);
 
-// The faults that od_queue_submit would find without the database (threads), for dry runs.
-// spec is the planner's.
-od_status od_queue_check(const od_queue *queue, const cJSON *spec, od_faults *faults) OD_MUST_CHECK;
+// What od_queue_submit would find wrong with a valid spec, with all defaults or without: more threads
+// than slots, unknown jobs in queue.after. Runs inside work functions of the store.
+od_status od_queue_check(const od_queue *queue, sqlite3 *db, const cJSON *spec, od_faults *faults,
+                         od_error *error) OD_MUST_CHECK;
 
 typedef enum od_queue_verb {
     OD_QUEUE_CANCEL,

@@ -21,6 +21,7 @@ typedef struct submission {
     size_t count;
     char *experiment_name, *experiment_base, *experiment_vary;
     char *key, *digest;
+    od_submit_render render;
     // out
     int64_t *ids;
     roster_entry **entries;
@@ -44,6 +45,7 @@ static void free_submit(submission *submit) {
     free(submit->experiment_vary);
     free(submit->key);
     free(submit->digest);
+    free(submit->result.body);
     od_event_list_fini(&submit->events);
     od_faults_fini(&submit->faults);
     queue_release(submit->queue);
@@ -68,16 +70,6 @@ static const char *text_at(const cJSON *spec, const char *path, const char *othe
 
 static int64_t threads_of(const od_queue *queue, const cJSON *spec) {
     return integer_at(spec, "resources.threads", queue->config.default_threads);
-}
-
-od_status od_queue_check(const od_queue *queue, const cJSON *spec, od_faults *faults) {
-    int64_t threads = threads_of(queue, spec);
-    if (threads <= queue->config.cpu_slots) {
-        return OD_OK;
-    }
-    return od_faults_add(faults, "/resources/threads",
-                         "is %" PRId64 "; this server has %" PRId64 " CPU slots", threads,
-                         queue->config.cpu_slots);
 }
 
 // "vit 64/6/4", "resnet18": for lists.
@@ -167,10 +159,21 @@ static od_status check_after(sqlite3 *db, const cJSON *spec, od_faults *faults, 
     return OD_OK;
 }
 
+od_status od_queue_check(const od_queue *queue, sqlite3 *db, const cJSON *spec, od_faults *faults,
+                         od_error *error) {
+    int64_t threads = threads_of(queue, spec);
+    if (threads > queue->config.cpu_slots) {
+        OD_TRY(od_faults_add(faults, "/resources/threads",
+                             "is %" PRId64 "; this server has %" PRId64 " CPU slots", threads,
+                             queue->config.cpu_slots));
+    }
+    return check_after(db, spec, faults, error);
+}
+
 static od_status insert_job(sqlite3 *db, submission *submit, size_t i, od_error *error) {
-    OD_TRY(od_queue_check(submit->queue, submit->specs[i], &submit->faults));
-    OD_TRY(check_after(db, submit->specs[i], &submit->faults, error));
+    OD_TRY(od_queue_check(submit->queue, db, submit->specs[i], &submit->faults, error));
     if (submit->faults.count > 0) {
+        submit->result.at = i;
         return od_error_set(error, OD_E_INVALID, "the spec cannot be run here: %s %s",
                             submit->faults.items[0].pointer, submit->faults.items[0].detail);
     }
@@ -199,16 +202,21 @@ static od_status submit_work(sqlite3 *db, void *ctx, od_error *error) {
     submission *submit = ctx;
     const od_idempotency request = {submit->key, submit->digest};
     if (submit->key != NULL) {
-        od_status status = od_idempotency_find(db, &request, &submit->result.id, error);
+        od_status status =
+            od_idempotency_find(db, &request, &submit->result.id, &submit->result.body, error);
         submit->result.replayed = status == OD_OK;
         if (status != OD_E_NOT_FOUND) {
             return status;
         }
     }
     OD_TRY(insert_all(db, submit, error));
+    if (submit->render != NULL) {
+        OD_TRY(submit->render(db, submit->result.id, &submit->result.body, error));
+    }
     return submit->key == NULL
                ? OD_OK
-               : od_idempotency_insert(db, &request, submit->result.id, od_clock_wall_ms(), error);
+               : od_idempotency_insert(db, &request, submit->result.id, submit->result.body,
+                                       od_clock_wall_ms(), error);
 }
 
 static void enter_all(submission *submit) {
@@ -229,8 +237,8 @@ static void submitted(void *ctx, od_status status, const od_error *error) {
         queue_publish(submit->queue, &submit->events);
         enter_all(submit);
     }
-    submit->done(submit->ctx, status, error, status == OD_OK ? &submit->result : NULL,
-                 &submit->faults);
+    bool told = status == OD_OK || status == OD_E_INVALID;
+    submit->done(submit->ctx, status, error, told ? &submit->result : NULL, &submit->faults);
     free_submit(submit);
 }
 
@@ -280,6 +288,7 @@ void od_queue_submit(od_queue *queue, const od_submit_request *request, od_submi
     submit->queue = queue;
     submit->done = done;
     submit->ctx = ctx;
+    submit->render = request->render;
     queue_hold(queue);
     od_status status = fill(submit, request, &error);
     if (status != OD_OK) {

@@ -14,13 +14,14 @@ typedef struct od_idempotency {
     const char *digest; // of the body; equal for equal bodies
 } od_idempotency;
 
-// OD_OK and the id of the job or experiment that was made; OD_E_NOT_FOUND: the key is new;
-// OD_E_EXISTS: it was used with another body.
-od_status od_idempotency_find(sqlite3 *db, const od_idempotency *request, int64_t *id,
+// OD_OK, the id of the job or experiment that was made, and the answer that was given then (free()
+// it; NULL when it is not known: the key was used with a version that kept the id alone);
+// OD_E_NOT_FOUND: the key is new; OD_E_EXISTS: it was used with another body.
+od_status od_idempotency_find(sqlite3 *db, const od_idempotency *request, int64_t *id, char **body,
                               od_error *error) OD_MUST_CHECK;
 
-// Remembers the key, and forgets those older than a day.
+// Remembers the key, and forgets those older than a day. body may be NULL.
 od_status od_idempotency_insert(sqlite3 *db, const od_idempotency *request, int64_t id,
-                                int64_t now_ms, od_error *error) OD_MUST_CHECK;
+                                const char *body, int64_t now_ms, od_error *error) OD_MUST_CHECK;
 
 #endif

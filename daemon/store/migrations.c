@@ -62,6 +62,9 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
 
     // Jobs whose rows are gone and whose files are still to be removed.
     "CREATE TABLE removals (job INTEGER PRIMARY KEY) STRICT;",
+
+    // The whole answer, NULL in older rows, where response is all there is.
+    "ALTER TABLE idempotency ADD COLUMN body TEXT;",
 };
 
 static od_status run_step(sqlite3 *db, int64_t version, od_error *error) {

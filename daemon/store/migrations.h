@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-enum { OD_MIGRATIONS_VERSION = 1 };
+enum { OD_MIGRATIONS_VERSION = 2 };
 
 // Brings db to OD_MIGRATIONS_VERSION, each step in a transaction of its own. OD_E_UNSUPPORTED: db
 // is newer. OD_E_CORRUPT: it holds something else.

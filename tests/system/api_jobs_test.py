@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 
 from api import (
     ask, cancel, context, equal, expect, expect_problem, finish, finished_job, get, job,
@@ -76,6 +77,46 @@ def idempotency():
     equal(one["jobs"], two["jobs"])
     for number in [first.json()["id"], *one["jobs"]]:
         finish(number)
+
+
+@test
+def a_key_outlives_what_its_request_needed():
+    folder = os.path.join(context.daemon.folder, "images")
+    shutil.copytree("/usr/share/datasets/fashion-mnist", folder)
+    body = spec("kept", data={"dataset": "fashion-mnist", "root": folder, "limit_train": 640,
+                              "limit_eval": 200})
+    key = {"Idempotency-Key": "kept"}
+    first = expect(post("/jobs", body, headers=key), 201)
+    number = first.json()["id"]
+    finish(number)
+    cloned = expect(post(f"/jobs/{number}/clone", {"name": "copy"}, headers=key), 201)
+    finish(cloned.json()["id"])
+    vary = {"name": "kept", "base": body, "vary": {"train.seed": [0, 1]}}
+    pair = expect(post("/experiments", vary, headers=key), 201)
+    for one in pair.json()["jobs"]:
+        finish(one)
+
+    def ask_again():
+        for path, again, answer in (("/jobs", body, first), (f"/jobs/{number}/clone",
+                                                             {"name": "copy"}, cloned),
+                                    ("/experiments", vary, pair)):
+            found = expect(post(path, again, headers=key), 201, path)
+            equal((found.body, found.headers["Location"]), (answer.body, answer.headers["Location"]))
+            expect_problem(post(path, {**again, "name": "other"}, headers=key), 422,
+                           "idempotency-mismatch")
+            # A body that could not even be planned is another body all the same.
+            expect_problem(post(path, {"x": 1}, headers=key), 422, "idempotency-mismatch")
+
+    ask_again()
+    shutil.rmtree(folder)
+    expect_problem(post("/jobs", body), 422, "invalid-spec", ["/data/root"])
+    ask_again()
+    for one in (number, cloned.json()["id"], *pair.json()["jobs"]):
+        expect(ask("DELETE", f"/api/v1/jobs/{one}"), 204)
+    ask_again()
+    expect_problem(get(f"/jobs/{number}"), 404, "not-found")
+    # A dry run makes nothing, and is planned whatever the key stands for.
+    expect_problem(post("/jobs?dry_run=true", body, headers=key), 422, "invalid-spec", ["/data/root"])
 
 
 @test
@@ -348,6 +389,20 @@ def experiments_with_faults():
              "vary": {"train.seed": [0, 1]}}
     problem = expect_problem(post("/experiments", wrong), 422, "invalid-spec")
     assert all(fault["pointer"].startswith("/base/model") for fault in problem["errors"]), problem
+    # The planner's and the queue's faults, beside those of the schema.
+    busy = {**base, "resources": {"threads": 64}, "x": 1}
+    expect_problem(post("/experiments", {
+        "base": busy, "notes": 5,
+        "vary": {"model.heads": [4, 3], "train.epochs": [1, 0], "queue.after": [[], [999999]],
+                 "residual.blocks": [None, [0, 7]], "labels.a/b~c": ["x", 1]}}), 422, "invalid-spec",
+        ["/notes", "/base/x", "/base/resources/threads", "/vary/model.heads/1",
+         "/vary/train.epochs/1", "/vary/queue.after/1/0", "/vary/residual.blocks/1/1",
+         "/vary/labels.a~1b~0c/1"])
+    expect_problem(post("/experiments", {"base": base, "vary": {"resources.threads": [1, 64]}}), 422,
+                   "invalid-spec", ["/vary/resources.threads/1"])
+    expect_problem(post("/experiments", {"base": base, "vary": {"data.root": [None, "/none"],
+                                                                "train.seed": [1, 1]}}), 422,
+                   "invalid-spec", ["/vary/train.seed", "/vary/data.root/1"])
     many = {"base": base, "vary": {"train.seed": list(range(600)), "train.epochs": [1, 2]}}
     expect_problem(post("/experiments", many), 422, "invalid-spec")
     equal(len(get("/experiments").json()["experiments"]), before)

@@ -212,6 +212,62 @@ def what_only_the_planner_knows():
 
 
 @test
+def one_answer_has_the_faults_of_all_checks():
+    body = spec(model={"arch": "vit", "preset": "N", "heads": 3, "patch_size": 5},
+                resources={"threads": 64}, queue={"after": [999998, 999999], "priority": "high"},
+                unknown=1)
+    body["train"].update({"epochs": 0, "precision": "fp16"})
+    body["data"]["limit_train"] = 10
+    pointers = ["/unknown", "/train/epochs", "/queue/priority",  # the schema
+                "/resources/threads", "/queue/after/0", "/queue/after/1",  # the queue
+                "/model/heads", "/model/patch_size", "/train/precision", "/train/batch_size"]
+    for query in ("", "?dry_run=true"):
+        expect_problem(post("/jobs" + query, body), 422, "invalid-spec", pointers, query)
+    number = finished_job()
+    expect_problem(post(f"/jobs/{number}/clone", {"queue": {"after": [999999]},
+                                                  "train": {"epochs": 0}, "model": {"heads": 3}}),
+                   422, "invalid-spec", ["/queue/after/0", "/train/epochs", "/model/heads"])
+
+
+@test
+def faults_that_follow_from_another_are_not_told():
+    for change, pointers in (
+            ({"model": {"arch": "cnn", "heads": 5}, "train": {"batch_size": 64, "grad_accumulate_steps": 3}},
+             ["/model/arch", "/train/grad_accumulate_steps"]),
+            ({"train": {"batch_size": "64", "grad_accumulate_steps": 3}}, ["/train/batch_size"]),
+            ({"model": {"arch": "vit", "width": "wide", "heads": 5}, "train": {"batch_size": 64}},
+             ["/model/width"]),
+            ({"model": 3, "queue": {"after": [999999]}}, ["/model", "/queue/after/0"]),
+            ({"train": {"batch_size": 1e300}}, ["/train/batch_size"]),
+            ({"resources": {"threads": 1e300}}, ["/resources/threads"]),
+            ({"queue": {"after": [1, 1, "x", 1e300]}},
+             ["/queue/after", "/queue/after/2", "/queue/after/3"]),
+            ({"queue": {"after": list(range(1, 2000))}}, ["/queue/after"]),
+            ({"queue": 5, "labels": {"x=": "x", "y": 1}}, ["/queue", "/labels/x=", "/labels/y"]),
+            ({"data": {"dataset": "fashion-mnist", "root": 5, "limit_train": 1}}, ["/data/root"]),
+            ({"data": {}}, ["/data/dataset"]),
+            ({"data": None}, ["/data"])):
+        expect_problem(post("/jobs", spec(**change)), 422, "invalid-spec", pointers, repr(change)[:80])
+
+
+@test
+def more_faults_than_are_listed():
+    body = spec(**{f"key{i}": i for i in range(500)})
+    problem = expect_problem(post("/jobs", body), 422, "invalid-spec")
+    equal(len(problem["errors"]), 101)
+    problem = expect_problem(post("/experiments", {"base": body, "vary": {"train.seed": [1, 2]}}),
+                             422, "invalid-spec")
+    equal(len(problem["errors"]), 101)
+
+
+@test
+def a_dry_run_asks_the_queue():
+    expect_problem(post("/jobs?dry_run=true", spec(queue={"after": [999999]})), 422, "invalid-spec",
+                   ["/queue/after/0"])
+    expect(post("/jobs?dry_run=true", spec(queue={"after": [finished_job()]})), 200)
+
+
+@test
 def what_is_refused_leaves_nothing_behind():
     before = get("/jobs").json()["jobs"]
     runs = os.path.join(context.daemon.folder, "state", "runs")
@@ -304,6 +360,9 @@ def a_fault_of_the_server():
     broken = Daemon(folder, worker=worker)
     try:
         problem = expect_problem(post("/jobs", spec(), daemon=broken), 500, "internal")
+        # What is known without the planner is told without it.
+        expect_problem(post("/jobs", spec(train={"epochs": 0}), daemon=broken), 422, "invalid-spec",
+                       ["/train/epochs"])
         assert worker not in problem["detail"], problem
         equal(get("/jobs", daemon=broken).json()["jobs"], [])
     finally:

@@ -600,7 +600,7 @@ def test_a_bad_spec_leaves_nothing(place):
     one_line(place.run('{"model": {"arch": "vit",}}'), "job.json: line 1, column 26")
     one_line(place.run(""), "job.json: line 1, column 1")
     one_line(place.run("[]"), "job.json: ")
-    one_line(place.run({"data": {"dataset": "mnist"}}), "model")
+    one_line(place.run({"data": {"dataset": "mnist", "root": place.data}, "train": {"batch_size": 8}}), "/model is missing")
     one_line(call("run", f"{place.path}/none.json", "--dir", f"{place.path}/run"), "none.json", "No such file")
     one_line(place.run(place.spec(train={"epochs": 0})), "/train/epochs is 0; the minimum is 1")
     one_line(place.run(place.spec(train={"epochs": 1, "batch_size": 97})),

@@ -28,6 +28,11 @@ tests_unit_base_mutation_test_SOURCES = tests/unit/base/mutation_test.c
 tests_unit_base_mutation_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_mutation_test_LDADD = $(BASE_TEST_LIBS)
 
+base_tests += tests/unit/base/prune_test
+tests_unit_base_prune_test_SOURCES = tests/unit/base/prune_test.c
+tests_unit_base_prune_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_prune_test_LDADD = $(BASE_TEST_LIBS)
+
 base_tests += tests/unit/base/schemas_test
 tests_unit_base_schemas_test_SOURCES = tests/unit/base/schemas_test.c
 tests_unit_base_schemas_test_CFLAGS = $(BASE_TEST_CFLAGS)

@@ -231,12 +231,12 @@ static void damaged_experiments_are_expanded_or_refused(void **state) {
             counts.parsed++;
             assert_int_equal(od_vary_expand(experiment, job_schema, &vary, &faults), OD_OK);
             check_faults(&faults);
-            // Jobs or faults, never both and never neither.
-            assert_true((vary.count == 0) == (faults.count > 0));
-            for (size_t i = 0; i < vary.count; i++) {
+            // Jobs or faults, never neither; with faults the jobs are only there to be looked at.
+            assert_true(vary.count > 0 || faults.count > 0);
+            for (size_t i = 0; i < vary.count && faults.count == 0; i++) {
                 assert_true(is_valid(job_schema, vary.items[i].spec));
             }
-            counts.valid += vary.count > 0;
+            counts.valid += faults.count == 0;
             od_vary_fini(&vary);
             od_faults_fini(&faults);
         }

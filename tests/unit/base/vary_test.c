@@ -119,8 +119,7 @@ static void expect_faults(const od_schema *schema, const char *text, const char 
     od_faults faults = {0};
     od_vary vary;
     assert_int_equal(od_vary_expand(experiment, schema, &vary, &faults), OD_OK);
-    assert_int_equal(vary.count, 0);
-    assert_null(vary.items);
+    od_vary_fini(&vary);
     size_t count = 0;
     for (; expected[count] != NULL; count++) {
         char found[512] = "(none)";
@@ -176,6 +175,78 @@ static void faults_point_to_their_cause(void **state) {
     }
 }
 
+static void faulty_combinations_can_be_looked_at(void **state) {
+    cJSON *experiment = parse("{\"base\":{" BASE ",\"x\":1},\"vary\":{\"train.epochs\":[1,0,2],"
+                              "\"train.seed\":[1,2]}}");
+    od_faults faults = {0};
+    od_vary vary;
+    assert_int_equal(od_vary_expand(experiment, *state, &vary, &faults), OD_OK);
+    assert_int_equal(faults.count, 2);
+    assert_int_equal(vary.count, 4); // each value once
+    assert_non_null(od_json_at(vary.items[1].spec, "x"));
+    assert_int_equal(od_json_at(vary.items[1].spec, "train.epochs")->valueint, 0);
+    assert_null(od_json_at(vary.items[1].spec, "train.batch_size"));
+    assert_int_equal(vary.items[2].combination, 2);
+    assert_int_equal(vary.items[3].combination, 3);
+    od_vary_fini(&vary);
+    od_faults_fini(&faults);
+    cJSON_Delete(experiment);
+}
+
+static void faults_found_later_are_blamed(void **state) {
+    static const struct {
+        size_t combination;
+        const char *pointer, *blamed;
+    } cases[] = {
+        {0, "/train/epochs", "/vary/train.epochs/0"},
+        {5, "/train/epochs", "/vary/train.epochs/2"},
+        {5, "/labels/a~1b~0c", "/vary/labels.a~1b~0c/1"},
+        {3, "/labels/a~1b~0c/x", "/vary/labels.a~1b~0c/1/x"},
+        {3, "/model/heads", "/base/model/heads"},
+        {3, "", "/base"},
+    };
+    cJSON *experiment =
+        parse("{\"base\":{},\"vary\":{\"train.epochs\":[1,2,3],\"labels.a/b~c\":[4,5]}}");
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        od_fault fault = {(char *)cases[i].pointer, (char *)"is wrong"};
+        od_faults faults = {0};
+        for (int twice = 0; twice < 2; twice++) {
+            assert_int_equal(od_vary_blame(experiment, cases[i].combination, &fault, &faults),
+                             OD_OK);
+        }
+        assert_int_equal(faults.count, 1);
+        assert_string_equal(faults.items[0].pointer, cases[i].blamed);
+        assert_string_equal(faults.items[0].detail, "is wrong");
+        od_faults_fini(&faults);
+    }
+    cJSON_Delete(experiment);
+}
+
+#define THREE_KEYS(a, b, c) "\"" a "\":[1],\"" b "\":[1],\"" c "\":[1]"
+#define NINE_KEYS \
+    THREE_KEYS("a", "b", "c") "," THREE_KEYS("d", "e", "f") "," THREE_KEYS("g", "h", "i")
+
+static void what_cannot_be_expanded(void **state) {
+    static const char *const texts[] = {
+        "{}",
+        "{\"base\":{}}",
+        "{\"base\":1,\"vary\":{\"a\":[1]}}",
+        "{\"base\":{},\"vary\":[[1]]}",
+        "{\"base\":{},\"vary\":{}}",
+        "{\"base\":{},\"vary\":{\"a\":[]}}",
+        "{\"base\":{},\"vary\":{\"a\":{\"b\":1}}}",
+        "{\"base\":{},\"vary\":{" NINE_KEYS "}}",
+    };
+    (void)state;
+    for (size_t i = 0; i <= sizeof texts / sizeof *texts; i++) {
+        bool fine = i == sizeof texts / sizeof *texts;
+        cJSON *experiment = parse(fine ? "{\"base\":{},\"vary\":{\"a\":[1,1]},\"x\":1}" : texts[i]);
+        assert_int_equal(od_vary_can_expand(experiment), fine);
+        cJSON_Delete(experiment);
+    }
+}
+
 static void write_seeds(char *out, size_t count) {
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
@@ -222,6 +293,9 @@ int main(void) {
         cmocka_unit_test(varied_values_replace_those_of_the_base),
         cmocka_unit_test(jobs_without_a_name_have_the_experiments),
         cmocka_unit_test(faults_point_to_their_cause),
+        cmocka_unit_test(faulty_combinations_can_be_looked_at),
+        cmocka_unit_test(faults_found_later_are_blamed),
+        cmocka_unit_test(what_cannot_be_expanded),
         cmocka_unit_test(a_thousand_jobs_are_the_most),
         cmocka_unit_test(the_recipe_makes_two_arms_of_two_seeds),
     };

@@ -313,6 +313,46 @@ static void faults_come_all_at_once(void **state) {
         expected, sizeof expected / sizeof expected[0]);
 }
 
+// What a rule reads and the schema has found at fault makes it silent; it is not silent otherwise.
+static void known_faults_silence_what_follows_from_them(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"model\":{\"arch\":\"vit\",\"heads\":5,\"patch_size\":5}," FASHION
+        ",\"residual\":{\"blocks\":[9]},\"train\":{\"batch_size\":64,\"grad_accumulate_steps\":3},"
+        "\"resources\":{\"count\":2}}";
+    static const struct {
+        const char *known, *silenced;
+    } cases[] = {
+        {"/model/width", "/model/heads"},
+        {"/model/preset", "/model/heads /residual/blocks/0"},
+        {"/model", "/model/heads /model/patch_size /residual/blocks/0"},
+        {"/data/dataset", "/model/patch_size"},
+        {"/train/batch_size", "/train/grad_accumulate_steps"},
+        {"/resources/count", "/resources/count"},
+        {"/residual/blocks/0/x", "/residual/blocks/0"},
+        {"/name", ""},
+    };
+    static const char *const all[] = {"/resources/count", "/model/heads", "/model/patch_size",
+                                      "/residual/blocks/0", "/train/grad_accumulate_steps"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static od_spec spec;
+        cJSON *json = defaulted(text);
+        od_faults faults = {0};
+        size_t next = 1;
+        assert_int_equal(od_faults_add(&faults, cases[i].known, "is wrong"), OD_OK);
+        assert_int_equal(od_spec_read(json, 1, &spec, &faults, NULL), OD_OK);
+        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+            if (strstr(cases[i].silenced, all[k]) == NULL) {
+                assert_true(next < faults.count);
+                assert_string_equal(faults.items[next++].pointer, all[k]);
+            }
+        }
+        assert_int_equal(faults.count, next);
+        od_faults_fini(&faults);
+        cJSON_Delete(json);
+    }
+}
+
 static void a_spec_without_defaults_is_the_callers_mistake(void **state) {
     (void)state;
     static od_spec spec;
@@ -334,6 +374,7 @@ int main(void) {
         cmocka_unit_test(connections_have_their_methods),
         cmocka_unit_test(each_fault_is_named),
         cmocka_unit_test(faults_come_all_at_once),
+        cmocka_unit_test(known_faults_silence_what_follows_from_them),
         cmocka_unit_test(a_spec_without_defaults_is_the_callers_mistake),
     };
     return cmocka_run_group_tests_name("core/spec", tests, NULL, NULL);

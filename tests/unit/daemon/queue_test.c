@@ -449,6 +449,50 @@ static void a_key_makes_a_request_happen_once(void **state) {
     assert_query(w, "SELECT count(*) FROM jobs", "2");
 }
 
+static od_status say_hello(sqlite3 *db, int64_t id, char **out, od_error *error) {
+    (void)db;
+    (void)error;
+    *out = id == 1 ? strdup("hello") : NULL;
+    return *out != NULL ? OD_OK : OD_E_INTERNAL;
+}
+
+static char *kept_body;
+
+static void keep_body(void *ctx, od_status status, const od_error *error,
+                      const od_submit_result *result, const od_faults *faults) {
+    kept_body = result != NULL && result->body != NULL ? strdup(result->body) : NULL;
+    on_submitted(ctx, status, error, result, faults);
+}
+
+static void the_answer_is_kept_with_its_key(void **state) {
+    world *w = *state;
+    const od_idempotency key = {"jobs:k", "digest"};
+    const od_submission job = {SPEC, "{}", NULL};
+    const od_submit_request request = {
+        .jobs = &job, .count = 1, .request = &key, .render = say_hello};
+    world_start(w, NULL);
+    for (int i = 0; i < 2; i++) {
+        outcome o = {0};
+        od_queue_submit(w->queue, &request, keep_body, &o);
+        assert_int_equal(wait_for(w, &o), OD_OK);
+        assert_int_equal(o.result.replayed, i == 1);
+        assert_string_equal(kept_body, "hello");
+        free(kept_body);
+    }
+}
+
+static void an_answer_that_cannot_be_made_undoes_the_job(void **state) {
+    world *w = *state;
+    const od_submission job = {SPEC, "{}", NULL};
+    const od_submit_request request = {.jobs = &job, .count = 1, .render = say_hello};
+    outcome o = {0};
+    world_start(w, NULL);
+    world_wait(w, world_submit(w, "succeed", ""), OD_JOB_SUCCEEDED, 1);
+    od_queue_submit(w->queue, &request, on_submitted, &o);
+    assert_int_equal(wait_for(w, &o), OD_E_INTERNAL);
+    assert_query(w, "SELECT id FROM jobs", "1");
+}
+
 static void a_deletion_that_was_cut_off_is_finished_by_the_next_start(void **state) {
     world *w = *state;
     outcome deleted = {0};
@@ -615,6 +659,8 @@ int main(void) {
         TEST(a_cancelled_job_is_tried_again),
         TEST(a_worker_stopped_by_others_goes_on),
         TEST(an_ended_job_is_deleted_with_its_files),
+        TEST(the_answer_is_kept_with_its_key),
+        TEST(an_answer_that_cannot_be_made_undoes_the_job),
         TEST(a_deletion_that_was_cut_off_is_finished_by_the_next_start),
         TEST(a_job_is_edited),
         TEST(a_cancel_that_overtakes_a_start_gives_the_slots_back),

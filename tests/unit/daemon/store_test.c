@@ -203,7 +203,7 @@ static void a_newer_database_is_refused(void **state) {
     tamper(w, "PRAGMA user_version = 999");
     assert_int_equal(try_open(w, &error), OD_E_UNSUPPORTED);
     assert_non_null(strstr(error.text, "newer orthod (version 999"));
-    tamper(w, "PRAGMA user_version = 1"); // and it was not touched
+    tamper(w, "PRAGMA user_version = 2"); // and it was not touched
     world_open_store(w);
 }
 
@@ -245,7 +245,9 @@ static void a_database_of_version_1_is_read(void **state) {
     assert_int_equal(job.tail_offset, 4096);
     od_job_fini(&job);
     assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
-    assert_query(w, "SELECT user_version FROM pragma_user_version", "1");
+    assert_query(w, "SELECT user_version FROM pragma_user_version", "2");
+    // An answer that was given before the whole of it was kept.
+    assert_query(w, "SELECT response FROM idempotency WHERE body IS NULL", "3");
 }
 
 int main(void) {
