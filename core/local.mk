@@ -39,11 +39,15 @@ libcore_a_SOURCES += core/io/float32.c core/io/safetensors.c core/io/safetensors
 libcore_a_SOURCES += \
 	core/backend/backend.c core/backend/backend.h \
 	core/backend/cpu/attention.c \
+	core/backend/cpu/batchnorm.c \
 	core/backend/cpu/connect.c \
+	core/backend/cpu/conv.c \
+	core/backend/cpu/conv_sgemm.c \
 	core/backend/cpu/cpu.c core/backend/cpu/cpu.h \
 	core/backend/cpu/isa.c \
 	core/backend/cpu/matmul.c \
 	core/backend/cpu/onednn.c \
+	core/backend/cpu/onednn_conv.c \
 	core/backend/cpu/openblas.c \
 	core/backend/cpu/parameters.c \
 	core/backend/cpu/rows.c \
@@ -51,7 +55,9 @@ libcore_a_SOURCES += \
 	core/backend/host.c core/backend/host.h \
 	core/backend/kernels.h \
 	core/backend/ref/attention.c \
+	core/backend/ref/batchnorm.c \
 	core/backend/ref/connect.c \
+	core/backend/ref/conv.c \
 	core/backend/ref/layernorm.c \
 	core/backend/ref/loss.c \
 	core/backend/ref/matmul.c \
@@ -67,8 +73,11 @@ libcore_a_SOURCES += \
 	core/graph/plan.c core/graph/plan.h \
 	core/graph/run.c core/graph/run.h \
 	core/op/attention.c \
+	core/op/avgpool.c \
+	core/op/batchnorm.c \
 	core/op/connect.c \
 	core/op/connect_layernorm.c \
+	core/op/conv2d.c \
 	core/op/cross_entropy.c \
 	core/op/embed_tokens.c \
 	core/op/first_token.c \
@@ -82,6 +91,7 @@ libcore_a_SOURCES += \
 # models
 libcore_a_SOURCES += \
 	core/model/model.c core/model/model.h \
+	core/model/resnet.c core/model/resnet.h \
 	core/model/vit.c core/model/vit.h
 
 # training
@@ -97,6 +107,7 @@ libcore_a_SOURCES += \
 # libcore.a
 loops_sources = \
 	core/backend/cpu/loops/attention.c \
+	core/backend/cpu/loops/batchnorm.c \
 	core/backend/cpu/loops/connect.c \
 	core/backend/cpu/loops/layernorm.c core/backend/cpu/loops/layernorm.h \
 	core/backend/cpu/loops/loops.c core/backend/cpu/loops/loops.h \

@@ -6,6 +6,7 @@
 
 #include "base/datasets.h"
 #include "base/json.h"
+#include "core/model/resnet.h"
 #include "core/spec_check.h"
 
 #include <stdio.h>
@@ -111,6 +112,11 @@ static void read_model(spec_reader *reader, od_model_spec *out) {
     out->depth = integer_or(reader, "model.depth", out->depth);
     out->heads = integer_or(reader, "model.heads", out->heads);
     out->patch_size = integer_or(reader, "model.patch_size", out->patch_size);
+    out->layernorm_head = flag(reader, "model.layernorm_head");
+    if (od_resnet_blocks(out->arch) > 0) {
+        out->width = out->heads = out->patch_size = 0;
+        out->depth = od_resnet_blocks(out->arch);
+    }
 }
 
 static void read_blocks(spec_reader *reader, od_residual_spec *out) {

@@ -25,9 +25,12 @@ typedef enum od_schedule_type {
 } od_schedule_type;
 
 typedef struct od_model_spec {
-    char arch[16];                           // "vit"
-    int64_t width, depth, heads, patch_size; // resolved: preset, then overrides, then data set
-    int64_t image_size, channels, classes;   // of the data set
+    char arch[16]; // "vit", "resnet18", ...
+    // Resolved: preset, then overrides, then data set. Of a resnet only depth counts, which is the
+    // number of its residual blocks.
+    int64_t width, depth, heads, patch_size;
+    bool layernorm_head;                   // of a resnet
+    int64_t image_size, channels, classes; // of the data set
 } od_model_spec;
 
 typedef struct od_residual_spec {

@@ -21,7 +21,6 @@ static const struct {
     const char *allowed; // JSON: an array of the values that this version can do
     const char *remedy;
 } limits[] = {
-    {"model.arch", "[\"vit\"]", "this version trains vit only"},
     {"model.drop_path", "[0]", "this version has no drop path; give 0"},
     {"model.mlp_dropout", "[0]", "this version has no dropout; give 0"},
     {"residual.pattern", "[\"default\"]", "this version has no patterns; give \"default\""},
@@ -102,8 +101,15 @@ static const char *text_at(const spec_pair *pair, const char *path) {
     return cJSON_IsString(value) ? value->valuestring : "";
 }
 
+static bool is_vit(const spec_pair *pair) {
+    return strcmp(pair->spec->model.arch, "vit") == 0;
+}
+
 static od_status check_sizes(const spec_pair *pair, od_faults *faults) {
     const od_model_spec *model = &pair->spec->model;
+    if (!is_vit(pair)) {
+        return OD_OK;
+    }
     const struct {
         const char *pointer;
         int64_t value;
@@ -163,8 +169,13 @@ static od_status check_method(const spec_pair *pair, od_faults *faults) {
         OD_TRY(od_faults_add(faults, "/residual/method",
                              "is \"negative\", which goes with the linear connection only"));
     }
-    if (strcmp(text_at(pair, "residual.rescale_mode"), "conv1x1") == 0 &&
-        strcmp(pair->spec->model.arch, "vit") == 0) {
+    if (strcmp(text_at(pair, "residual.method"), "global") == 0 && !is_vit(pair) &&
+        pair->spec->residual.connection == OD_CONNECT_ORTHOGONAL) {
+        OD_TRY(od_faults_add(faults, "/residual/method",
+                             "is \"global\", which this version cannot do in a resnet; give "
+                             "\"feature\""));
+    }
+    if (strcmp(text_at(pair, "residual.rescale_mode"), "conv1x1") == 0 && is_vit(pair)) {
         OD_TRY(od_faults_add(faults, "/residual/rescale_mode",
                              "is \"conv1x1\", which goes with a resnet only; give \"scalar\""));
     }

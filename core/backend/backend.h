@@ -54,6 +54,24 @@ typedef struct od_sgd_options {
     bool first;                        // the first update sets v = g + weight_decay p
 } od_sgd_options;
 
+// A convolution with a square kernel and zeros around the image, as torch.nn.Conv2d's.
+typedef struct od_conv2d {
+    int64_t batch, height, width, in; // of x [batch, height, width, in]
+    int64_t out;                      // channels of y
+    int64_t kernel, stride, padding;
+} od_conv2d;
+
+// The side of y that belongs to a side (height or width) of x.
+static inline int64_t od_conv2d_side(const od_conv2d *conv, int64_t side) {
+    return (side + 2 * conv->padding - conv->kernel) / conv->stride + 1;
+}
+
+typedef struct od_batchnorm {
+    int64_t rows, n; // rows: batch and positions; n: channels
+    float eps, momentum;
+    bool relu; // y = max(y, 0) at the end
+} od_batchnorm;
+
 typedef struct od_backend {
     const char *name; // "ref", "cpu", "cuda"
 
@@ -158,6 +176,42 @@ typedef struct od_backend {
     // dx[b,0,:] = dy[b,:], all other dx = 0; with accumulate_dx only dx[b,0,:] += dy[b,:].
     void (*first_token_backward)(od_device *device, float *dx, const float *dy, int64_t batch,
                                  int64_t tokens, int64_t n, bool accumulate_dx);
+
+    // --- convolutional nets -----------------------------------------------------------------
+    // Images are [batch, height, width, channels]. These members may be NULL in a backend that does
+    // not have them yet.
+    //
+    // y[b,i,j,o] = b[o] + sum over c, p, q of w[o,c,p,q] x[b, i stride + p - padding,
+    // j stride + q - padding, c], x being 0 outside; w [out, in, kernel, kernel], b [out].
+    void (*conv2d_forward)(od_device *device, float *y, const float *x, const float *w,
+                           const float *b, const od_conv2d *conv);
+    // The gradients of that; dx NULL: not wanted.
+    void (*conv2d_backward)(od_device *device, float *dx, float *dw, float *db, const float *dy,
+                            const float *x, const float *w, const od_conv2d *conv);
+    // torch.nn.BatchNorm2d in training. Per channel over the rows: y = (x - mean) rstd gamma + beta,
+    // rstd = 1/sqrt(var + eps), var with 1/rows; mean, rstd [n] are kept for backward. Then
+    // running_mean, running_var [n] (both or none NULL) become (1 - momentum) running + momentum
+    // (mean, var rows / (rows - 1)).
+    void (*batchnorm_forward)(od_device *device, float *y, float *mean, float *rstd,
+                              float *running_mean, float *running_var, const float *x,
+                              const float *gamma, const float *beta, const od_batchnorm *norm);
+    // The same in evaluation: with the running statistics in the place of the batch's.
+    void (*batchnorm_evaluate)(od_device *device, float *y, const float *x,
+                               const float *running_mean, const float *running_var,
+                               const float *gamma, const float *beta, const od_batchnorm *norm);
+    // With h = (x - mean) rstd, d = dy (with relu: where h gamma + beta > 0, else 0):
+    //   dx = gamma rstd (d - mean_rows(d) - h mean_rows(d h)); dgamma += sum_rows(d h);
+    //   dbeta += sum_rows(d). dx may be dy.
+    void (*batchnorm_backward)(od_device *device, float *dx, float *dgamma, float *dbeta,
+                               const float *dy, const float *x, const float *mean,
+                               const float *rstd, const float *gamma, const float *beta,
+                               const od_batchnorm *norm, bool accumulate_dx);
+    // y[batch, n] = the mean over positions of x [batch, positions, n].
+    void (*avgpool_forward)(od_device *device, float *y, const float *x, int64_t batch,
+                            int64_t positions, int64_t n);
+    // dx[b,t,:] = dy[b,:] / positions.
+    void (*avgpool_backward)(od_device *device, float *dx, const float *dy, int64_t batch,
+                             int64_t positions, int64_t n);
 
     // --- loss -------------------------------------------------------------------------------
     // Per row with label y: loss[r] = (1-e) (-log p_y) + e/classes sum_c(-log p_c), p = softmax of

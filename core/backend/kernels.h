@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The names of all kernels of od_backend, once, so that a backend declares its functions and fills
-// its table from the same list. Private to the backends.
+// its table from the same list: OD_KERNEL_MAP all of them, OD_COMMON_KERNEL_MAP those that cuda has
+// too. Private to the backends.
 #ifndef OD_CORE_BACKEND_KERNELS_H
 #define OD_CORE_BACKEND_KERNELS_H
 
 #include "core/backend/backend.h"
 
-#define OD_KERNEL_MAP(X)         \
+#define OD_COMMON_KERNEL_MAP(X)  \
     X(linear_forward)            \
     X(linear_gelu_forward)       \
     X(linear_backward)           \
@@ -29,6 +30,16 @@
     X(scale)                     \
     X(adam)                      \
     X(sgd)
+
+#define OD_KERNEL_MAP(X)    \
+    OD_COMMON_KERNEL_MAP(X) \
+    X(conv2d_forward)       \
+    X(conv2d_backward)      \
+    X(batchnorm_forward)    \
+    X(batchnorm_evaluate)   \
+    X(batchnorm_backward)   \
+    X(avgpool_forward)      \
+    X(avgpool_backward)
 
 // Declares the function od_BACKEND_NAME with the type of the table's member NAME.
 #define OD_KERNEL_DECLARE(backend, name) \

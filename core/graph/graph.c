@@ -105,6 +105,14 @@ int od_graph_parameter(od_graph *graph, const char *name, od_shape shape) {
     return add_value(graph, &value);
 }
 
+int od_graph_state(od_graph *graph, const char *name, od_shape shape) {
+    if (!shape_is_positive(&shape)) {
+        od_graph_fault(graph, "state %s has a side that is not positive", name);
+    }
+    const od_value value = new_value(OD_VALUE_STATE, name, OD_VALUE_F32, shape);
+    return add_value(graph, &value);
+}
+
 int od_graph_output(od_graph *graph, od_node *node, const char *name, od_value_type type,
                     od_shape shape, od_gradient gradient) {
     if (node->output_count == OD_NODE_MAX_OUTPUTS) {
@@ -120,17 +128,26 @@ int od_graph_output(od_graph *graph, od_node *node, const char *name, od_value_t
     return index;
 }
 
-int od_graph_saved(od_graph *graph, od_node *node, const char *name, od_shape shape) {
+static int add_saved(od_graph *graph, od_node *node, const char *name, od_shape shape,
+                     bool batched) {
     if (node->saved_count == OD_NODE_MAX_SAVED) {
         od_graph_fault(graph, "node %s has more than %d saved values", name, OD_NODE_MAX_SAVED);
         return -1;
     }
     od_value value = new_value(OD_VALUE_SAVED, name, OD_VALUE_F32, shape);
-    value.batched = true;
+    value.batched = batched;
     value.producer = graph->node_count;
     int index = add_value(graph, &value);
     node->saved[node->saved_count++] = index;
     return index;
+}
+
+int od_graph_saved(od_graph *graph, od_node *node, const char *name, od_shape shape) {
+    return add_saved(graph, node, name, shape, true);
+}
+
+int od_graph_saved_once(od_graph *graph, od_node *node, const char *name, od_shape shape) {
+    return add_saved(graph, node, name, shape, false);
 }
 
 // Inputs that exist; no activation twice; has_backward when one has a gradient.

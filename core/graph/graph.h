@@ -26,7 +26,7 @@
 enum {
     OD_SHAPE_MAX_RANK = 4,
     OD_VALUE_NAME_BYTES = 96,
-    OD_NODE_MAX_INPUTS = 4,
+    OD_NODE_MAX_INPUTS = 6,
     OD_NODE_MAX_OUTPUTS = 2,
     OD_NODE_MAX_SAVED = 4,
     OD_NODE_TAG_BYTES = 8,
@@ -40,6 +40,7 @@ typedef struct od_shape {
 typedef enum od_value_kind {
     OD_VALUE_INPUT,      // filled by the caller before a run
     OD_VALUE_PARAMETER,  // learnable
+    OD_VALUE_STATE,      // kept from step to step and changed by forward in training; no gradient
     OD_VALUE_ACTIVATION, // a node's output
     OD_VALUE_SAVED,      // kept by a node for its own backward
 } od_value_kind;
@@ -70,15 +71,21 @@ typedef enum od_op_kind {
     OD_OP_EMBED_TOKENS,
     OD_OP_FIRST_TOKEN,
     OD_OP_CROSS_ENTROPY,
+    OD_OP_CONV2D,
+    OD_OP_BATCHNORM,
+    OD_OP_AVGPOOL,
     OD_OP_COUNT,
 } od_op_kind;
 
 typedef struct od_attributes {
     int64_t heads;            // attention
     int64_t patch;            // patchify
+    int64_t stride, padding;  // conv2d
     od_connection connection; // connect, connect_layernorm
-    float eps;                // connect, connect_layernorm, layernorm
+    float eps;                // connect, connect_layernorm, layernorm, batchnorm
     float norm_eps;           // connect_layernorm
+    float momentum;           // batchnorm: the share of this batch in the running statistics
+    bool relu;                // batchnorm: a ReLU follows
     float smoothing;          // cross_entropy
 } od_attributes;
 
@@ -117,6 +124,7 @@ void od_graph_free(od_graph *graph); // NULL is fine
 
 int od_graph_input(od_graph *graph, const char *name, od_value_type type, od_shape shape);
 int od_graph_parameter(od_graph *graph, const char *name, od_shape shape);
+int od_graph_state(od_graph *graph, const char *name, od_shape shape);
 
 // A node to add; name is given to its outputs and saved values.
 typedef struct od_node_spec {
@@ -151,12 +159,13 @@ int64_t od_value_bytes(const od_value *value, int64_t batch);
 double od_graph_flops(const od_graph *graph);
 
 // --- for shape rules (core/op) ---------------------------------------------------------------
-// Declare an output or a saved value of node; batched. without_gradient: no backward reads a
-// gradient of it.
+// Declare an output or a saved value of node; batched, but for saved_once: one for the whole batch.
+// without_gradient: no backward reads a gradient of it.
 typedef enum od_gradient { OD_WITH_GRADIENT, OD_WITHOUT_GRADIENT } od_gradient;
 int od_graph_output(od_graph *graph, od_node *node, const char *name, od_value_type type,
                     od_shape shape, od_gradient gradient);
 int od_graph_saved(od_graph *graph, od_node *node, const char *name, od_shape shape);
+int od_graph_saved_once(od_graph *graph, od_node *node, const char *name, od_shape shape);
 // Keeps the fault when it is the first one, and returns its status.
 od_status od_graph_fault(od_graph *graph, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -33,6 +33,19 @@ static od_status allocate(od_run *run, const od_plan *plan, od_error *error) {
     return OD_OK;
 }
 
+static od_status check_kernels(const od_graph *graph, const od_backend *backend, od_error *error) {
+    for (int n = 0; n < graph->node_count; n++) {
+        const od_op *op = od_op_of(graph->nodes[n].op);
+        if (op->runs_on != NULL && !op->runs_on(backend)) {
+            return od_error_set(error, OD_E_UNSUPPORTED,
+                                "the %s backend cannot compute %s, which this model needs; give "
+                                "resources.device \"cpu\"",
+                                backend->name, op->name);
+        }
+    }
+    return OD_OK;
+}
+
 static void place_values(od_run *run, const od_plan *plan) {
     for (int v = 0; v < run->graph->value_count; v++) {
         if (plan->value_offset[v] >= 0) {
@@ -53,7 +66,8 @@ od_status od_run_new(const od_graph *graph, const od_plan *plan, const od_backen
     run->graph = graph;
     run->backend = backend;
     run->device = device;
-    od_status status = allocate(run, plan, error);
+    od_status status = check_kernels(graph, backend, error);
+    status = status == OD_OK ? allocate(run, plan, error) : status;
     if (status != OD_OK) {
         od_run_free(run);
         return status;
@@ -91,6 +105,7 @@ static od_op_call call_of(const od_run *run, const od_run_options *options, int 
         .values = run->values,
         .gradients = run->gradients,
         .training = options->training,
+        .recompute = options->recompute,
         .loss_scale = options->loss_scale,
         .stats = stats ? run->stats + node->connection * OD_PLAN_STATS_STRIDE : NULL,
     };

@@ -8,18 +8,20 @@
 typedef struct od_run od_run;
 
 // Allocates the arena and the memory for statistics on the device. Borrows all arguments until
-// od_run_free.
+// od_run_free. OD_E_UNSUPPORTED, naming it, when the backend lacks the kernels of an op.
 od_status od_run_new(const od_graph *graph, const od_plan *plan, const od_backend *backend,
                      od_device *device, od_run **out, od_error *error) OD_MUST_CHECK;
 void od_run_free(od_run *run); // NULL is fine
 
-// Says where an input or a parameter lies, and where the gradient of a parameter is added up.
+// Says where an input, a parameter or a state lies, and where the gradient of a parameter is added
+// up.
 void od_run_bind(od_run *run, int value, void *memory, float *gradient);
 
 typedef struct od_run_options {
     int64_t batch;    // 1..plan->batch
     bool training;    // false: forward only, without label smoothing
     bool want_stats;  // fill od_run_stats
+    bool recompute;   // a second forward of the same batch: states do not change again
     float loss_scale; // of the gradient of the sum of losses
 } od_run_options;
 

@@ -2,6 +2,7 @@
 #include "core/model/model.h"
 
 #include "core/graph/fuse.h"
+#include "core/model/resnet.h"
 #include "core/model/vit.h"
 #include "core/rng/philox.h"
 
@@ -20,7 +21,8 @@ typedef struct architecture {
 } architecture;
 
 static const architecture architectures[] = {
-    {"vit", od_vit_build},
+    {"vit", od_vit_build},         {"resnet18", od_resnet_build},  {"resnet34", od_resnet_build},
+    {"resnet50", od_resnet_build}, {"resnet101", od_resnet_build}, {"resnet152", od_resnet_build},
 };
 
 static od_status build(const od_spec *spec, od_model *model, od_error *error) {
@@ -29,7 +31,8 @@ static od_status build(const od_spec *spec, od_model *model, od_error *error) {
             return architectures[i].build(spec, model, error);
         }
     }
-    return od_error_set(error, OD_E_UNSUPPORTED, "this build has no model \"%s\"; give \"vit\"",
+    return od_error_set(error, OD_E_UNSUPPORTED,
+                        "this build has no model \"%s\"; give \"vit\" or \"resnet18\"",
                         spec->model.arch);
 }
 
@@ -40,8 +43,10 @@ static void lay_out(od_model *model) {
             tensor->offset = -1;
             continue;
         }
-        tensor->offset = model->flat_count;
-        model->flat_count += (tensor->count + FLAT_ALIGNMENT - 1) / FLAT_ALIGNMENT * FLAT_ALIGNMENT;
+        int64_t *end =
+            tensor->kind == OD_TENSOR_LEARNABLE ? &model->flat_count : &model->state_count;
+        tensor->offset = *end;
+        *end += (tensor->count + FLAT_ALIGNMENT - 1) / FLAT_ALIGNMENT * FLAT_ALIGNMENT;
     }
 }
 
@@ -79,7 +84,7 @@ void od_model_free(od_model *model) {
 int64_t od_model_parameters(const od_model *model) {
     int64_t count = 0;
     for (int i = 0; i < model->tensor_count; i++) {
-        count += model->tensors[i].value >= 0 ? model->tensors[i].count : 0;
+        count += model->tensors[i].kind == OD_TENSOR_LEARNABLE ? model->tensors[i].count : 0;
     }
     return count;
 }
@@ -103,15 +108,15 @@ static void fill(od_philox *stream, const od_init *init, int64_t count, float *v
 void od_model_init_tensor(const od_model *model, int index, uint64_t seed, float *values) {
     uint64_t number = 0;
     for (int i = 0; i < index; i++) {
-        number += model->tensors[i].value >= 0 ? 1 : 0;
+        number += model->tensors[i].kind == OD_TENSOR_LEARNABLE ? 1 : 0;
     }
     od_philox stream;
     od_philox_init(&stream, seed, OD_PURPOSE_INIT, 0, number);
     fill(&stream, &model->tensors[index].init, model->tensors[index].count, values);
 }
 
-// A zeroed entry of that name at the end of the list, or NULL after a fault.
-static od_model_tensor *add_tensor(od_model *model, const char *name) {
+// An entry of one value that is in files alone, at the end of the list, or NULL after a fault.
+static od_model_tensor *add_tensor(od_model *model, const char *name, od_tensor_kind kind) {
     const bool is_full = model->tensor_count % FIRST_CAPACITY == 0;
     if (is_full) {
         const size_t capacity = (size_t)model->tensor_count + FIRST_CAPACITY;
@@ -123,19 +128,18 @@ static od_model_tensor *add_tensor(od_model *model, const char *name) {
         model->tensors = larger;
     }
     od_model_tensor *tensor = &model->tensors[model->tensor_count++];
-    memset(tensor, 0, sizeof *tensor);
+    *tensor = (od_model_tensor){.kind = kind, .count = 1, .value = -1};
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
     return tensor;
 }
 
 int od_model_add_parameter(od_model *model, const char *name, int rank, const int64_t *shape,
                            od_shape value_shape, od_init init) {
-    od_model_tensor *tensor = add_tensor(model, name);
+    od_model_tensor *tensor = add_tensor(model, name, OD_TENSOR_LEARNABLE);
     if (tensor == NULL) {
         return -1;
     }
     tensor->rank = rank;
-    tensor->count = 1;
     for (int i = 0; i < rank; i++) {
         tensor->shape[i] = shape[i];
         tensor->count *= shape[i];
@@ -145,13 +149,28 @@ int od_model_add_parameter(od_model *model, const char *name, int rank, const in
     return tensor->value;
 }
 
-void od_model_add_buffer(od_model *model, const char *name, float value) {
-    od_model_tensor *tensor = add_tensor(model, name);
+int od_model_add_state(od_model *model, const char *name, int64_t count, float value) {
+    od_model_tensor *tensor = add_tensor(model, name, OD_TENSOR_STATE);
+    if (tensor == NULL) {
+        return -1;
+    }
+    tensor->rank = 1;
+    tensor->shape[0] = tensor->count = count;
+    tensor->init = (od_init){OD_INIT_CONSTANT, value};
+    tensor->value = od_graph_state(model->graph, name, (od_shape){1, {count}});
+    return tensor->value;
+}
+
+void od_model_add_buffer(od_model *model, const char *name, int rank, float value) {
+    od_model_tensor *tensor = add_tensor(model, name, OD_TENSOR_CONSTANT);
     if (tensor == NULL) {
         return;
     }
-    tensor->rank = 1;
-    tensor->shape[0] = tensor->count = 1;
-    tensor->value = -1;
+    tensor->rank = rank;
+    tensor->shape[0] = 1;
     tensor->init = (od_init){OD_INIT_CONSTANT, value};
+}
+
+void od_model_add_counter(od_model *model, const char *name) {
+    (void)add_tensor(model, name, OD_TENSOR_COUNTER);
 }

@@ -19,14 +19,22 @@ typedef struct od_init {
     float scale;
 } od_init;
 
+typedef enum od_tensor_kind {
+    OD_TENSOR_LEARNABLE, // a parameter of the graph
+    OD_TENSOR_STATE,     // a state of the graph: not learnt, but kept, saved and loaded
+    OD_TENSOR_CONSTANT,  // in files alone: always init.scale
+    OD_TENSOR_COUNTER,   // in files alone, int64: the training forwards so far
+} od_tensor_kind;
+
 // One entry of the state_dict.
 typedef struct od_model_tensor {
+    od_tensor_kind kind;
     char name[OD_TENSOR_NAME_BYTES];
     int rank;
     int64_t shape[OD_TENSOR_MAX_RANK]; // PyTorch's
     int64_t count;                     // its product
-    int value;                         // of the graph; -1: a buffer, constant at init.scale
-    int64_t offset;                    // floats into the flat buffers of parameters; -1: a buffer
+    int value;                         // of the graph; -1: in files alone
+    int64_t offset; // floats into the flat buffers of parameters, or that of states; -1: neither
     od_init init;
 } od_model_tensor;
 
@@ -35,6 +43,7 @@ typedef struct od_model {
     od_model_tensor *tensors; // in the order of the state_dict
     int tensor_count;
     int64_t flat_count;     // floats of a flat buffer: tensors start at multiples of 64 bytes
+    int64_t state_count;    // floats of the flat buffer of states, which is laid out alike
     int images, labels;     // inputs [batch, height, width, channels], [batch] int32
     int logits, loss, rank; // kept: [batch, classes], [batch], [batch] int32
 } od_model;
@@ -53,10 +62,14 @@ int64_t od_model_parameters(const od_model *model);
 void od_model_init_tensor(const od_model *model, int index, uint64_t seed, float *values);
 
 // --- for the model files ---------------------------------------------------------------------
-// Adds an entry (a learnable tensor and its parameter in the graph, or a buffer) and returns the
-// value, or -1 after a fault, which od_graph_finish reports. value_shape: as the kernels see it.
+// Each adds an entry: a learnable tensor and its parameter in the graph; a vector and its state in
+// the graph, at value in the beginning; a constant of that rank (0 or 1) with one value; a counter.
+// The first two return the value of the graph, or -1 after a fault, which od_graph_finish reports.
+// value_shape: as the kernels see it.
 int od_model_add_parameter(od_model *model, const char *name, int rank, const int64_t *shape,
                            od_shape value_shape, od_init init);
-void od_model_add_buffer(od_model *model, const char *name, float value);
+int od_model_add_state(od_model *model, const char *name, int64_t count, float value);
+void od_model_add_buffer(od_model *model, const char *name, int rank, float value);
+void od_model_add_counter(od_model *model, const char *name);
 
 #endif

@@ -74,7 +74,7 @@ static vit_block block_parameters(vit *v, int64_t index) {
     }
     char eps[OD_TENSOR_NAME_BYTES];
     snprintf(eps, sizeof eps, "blocks.%d.residual_eps", (int)index);
-    od_model_add_buffer(v->model, eps, v->spec->residual.eps);
+    od_model_add_buffer(v->model, eps, 1, v->spec->residual.eps);
     const int64_t width = v->width, hidden = MLP_RATIO * width;
     return (vit_block){
         .qkv = linear_parameters(v, name[0], width, 3 * width),

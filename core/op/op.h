@@ -18,7 +18,10 @@
     X(OD_OP_CONNECT_LAYERNORM, connect_layernorm) \
     X(OD_OP_EMBED_TOKENS, embed_tokens)           \
     X(OD_OP_FIRST_TOKEN, first_token)             \
-    X(OD_OP_CROSS_ENTROPY, cross_entropy)
+    X(OD_OP_CROSS_ENTROPY, cross_entropy)         \
+    X(OD_OP_CONV2D, conv2d)                       \
+    X(OD_OP_BATCHNORM, batchnorm)                 \
+    X(OD_OP_AVGPOOL, avgpool)
 
 // One node at run time.
 typedef struct od_op_call {
@@ -30,6 +33,7 @@ typedef struct od_op_call {
     void *const *values;    // memory by value
     void *const *gradients; // memory by value; NULL where there is none
     bool training;          // false: no backward follows, and the loss has no smoothing
+    bool recompute;         // this forward ran before in this step: states must not change again
     float loss_scale;       // of the gradient of the loss: 1 / samples of the step
     float *stats;           // of this connection (OD_CONNECT_STATS), or NULL
 } od_op_call;
@@ -48,6 +52,7 @@ typedef struct od_op {
     // bit i: the gradient of input i may be written into the memory of the gradient of output 0.
     unsigned in_place;
     double (*flops)(const od_graph *graph, const od_node *node); // as od_graph_flops; NULL: 0
+    bool (*runs_on)(const od_backend *backend); // whether it has the kernels; NULL: all have
 } od_op;
 
 #define X(kind, name) extern const od_op od_op_##name;

@@ -56,6 +56,12 @@ static od_status alloc_parameters(od_trainer *t, od_error *error) {
     }
     OD_TRY(t->backend->alloc(t->device, OD_TRAINER_NORM_BYTES, &norm, error));
     t->norm = norm;
+    OD_TRY(alloc_floats(t, t->model->state_count, &t->buffers, error));
+    t->counters = calloc((size_t)t->model->tensor_count + 1, sizeof *t->counters);
+    if (t->counters == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for %d counters",
+                            t->model->tensor_count);
+    }
     return OD_OK;
 }
 
@@ -97,29 +103,34 @@ static void name_stats(od_trainer *t) {
 static void bind(od_trainer *t) {
     for (int i = 0; i < t->model->tensor_count; i++) {
         const od_model_tensor *tensor = &t->model->tensors[i];
-        if (tensor->value >= 0) {
+        if (tensor->kind == OD_TENSOR_LEARNABLE) {
             od_run_bind(t->run, tensor->value, t->parameters + tensor->offset,
                         t->gradients + tensor->offset);
+        } else if (tensor->kind == OD_TENSOR_STATE) {
+            od_run_bind(t->run, tensor->value, t->buffers + tensor->offset, NULL);
         }
     }
     od_run_bind(t->run, t->model->images, t->batch.images, NULL);
     od_run_bind(t->run, t->model->labels, t->batch.labels, NULL);
 }
 
+// Parameters from the seed, states as they begin.
 static od_status draw_parameters(od_trainer *t, od_error *error) {
-    const int64_t count = t->model->flat_count;
-    float *values = calloc((size_t)count, sizeof *values);
+    const int64_t count = t->model->flat_count, states = t->model->state_count;
+    float *values = calloc((size_t)(count + states), sizeof *values);
     if (values == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for %lld parameters",
                             (long long)count);
     }
     for (int i = 0; i < t->model->tensor_count; i++) {
-        if (t->model->tensors[i].value >= 0) {
-            od_model_init_tensor(t->model, i, t->spec.train.seed,
-                                 values + t->model->tensors[i].offset);
+        const od_model_tensor *tensor = &t->model->tensors[i];
+        if (tensor->value >= 0) {
+            float *group = values + (tensor->kind == OD_TENSOR_LEARNABLE ? 0 : count);
+            od_model_init_tensor(t->model, i, t->spec.train.seed, group + tensor->offset);
         }
     }
     t->backend->upload(t->device, t->parameters, values, (size_t)count * sizeof *values);
+    t->backend->upload(t->device, t->buffers, values + count, (size_t)states * sizeof *values);
     od_status status = t->backend->sync(t->device, error);
     free(values);
     return status;
@@ -174,8 +185,8 @@ od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
 }
 
 static void free_device_memory(od_trainer *t) {
-    void *const memory[] = {t->parameters, t->gradients,    t->states[0],   t->states[1],
-                            t->norm,       t->batch.images, t->batch.labels};
+    void *const memory[] = {t->parameters, t->gradients,    t->states[0],    t->states[1],
+                            t->norm,       t->batch.images, t->batch.labels, t->buffers};
     od_run_free(t->run);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
         t->backend->free(t->device, memory[i]);
@@ -190,6 +201,7 @@ void od_trainer_free(od_trainer *trainer) {
     if (trainer->device != NULL) {
         free_device_memory(trainer);
     }
+    free(trainer->counters);
     free(trainer->stats);
     free(trainer->host_stats);
     free(trainer->batch.host_loss);
@@ -290,6 +302,12 @@ static group group_of(const od_trainer *t) {
     return (group){t->step / t->plan.steps_per_epoch, first, left < most ? left : most};
 }
 
+static void count_forward(od_trainer *t) {
+    for (int i = 0; i < t->model->tensor_count; i++) {
+        t->counters[i] += t->model->tensors[i].kind == OD_TENSOR_COUNTER;
+    }
+}
+
 static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_stats, score *sum,
                                       od_error *error) {
     t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
@@ -303,6 +321,7 @@ static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_s
             .loss_scale = 1.0F / (float)(n * g->count),
         };
         od_run_forward(t->run, &options);
+        count_forward(t);
         if (want_stats) {
             add_stats(t, 1.0 / (double)g->count);
         }

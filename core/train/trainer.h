@@ -18,8 +18,8 @@ typedef struct od_trainer_plan {
     int64_t steps_per_epoch; // optimizer steps
     int64_t steps;           // of the whole run
     double flops_per_sample; // forward and backward of one training sample
-    // Exact bytes: parameters, gradients and optimizer state; the arena of activations and their
-    // gradients; the batch; their sum.
+    // Exact bytes: parameters (running statistics of batch norms included), gradients and optimizer
+    // state; the arena of activations and their gradients; the batch; their sum.
     int64_t parameter_bytes, gradient_bytes, optimizer_bytes, activation_bytes, batch_bytes,
         total_bytes;
 } od_trainer_plan;

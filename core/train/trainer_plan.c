@@ -56,7 +56,7 @@ static void count_bytes(const od_spec *spec, const od_model *model, const od_pla
     const int64_t flat = model->flat_count * (int64_t)sizeof(float);
     plan->parameters = od_model_parameters(model);
     plan->flops_per_sample = od_graph_flops(model->graph);
-    plan->parameter_bytes = flat;
+    plan->parameter_bytes = flat + model->state_count * (int64_t)sizeof(float);
     plan->gradient_bytes = flat + OD_TRAINER_NORM_BYTES;
     plan->optimizer_bytes = flat * od_optimizer_of(spec->train.optimizer.type)->state_count;
     plan->activation_bytes = memory->arena_bytes + memory->stats_bytes;

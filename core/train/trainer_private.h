@@ -34,6 +34,8 @@ struct od_trainer {
     const od_optimizer *optimizer;
     float *parameters, *gradients, *states[OD_OPTIMIZER_MAX_STATES]; // [model->flat_count]
     double *norm;                                                    // on the device
+    float *buffers;    // on the device: states of the model, [model->state_count]
+    int64_t *counters; // by tensor of the model; 0 where it is none
     od_trainer_batch batch;
     od_transform *train_transform, *eval_transform;
     od_loader *train, *eval;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of a run as named tensors, out and back. A list is one block of memory: copies of the
-// flat buffers one behind the other, then the model's constant buffers.
+// flat buffers one behind the other; of a model, see model_copy.
 #include "core/train/trainer_private.h"
 
 #include <stdio.h>
@@ -32,7 +32,8 @@ void od_trainer_tensors_fini(od_tensor_list *list) {
 
 // "PREFIX.NAME", or NAME without a prefix; data is set by the caller.
 static od_named_tensor named(const od_model_tensor *tensor, const char *prefix) {
-    od_named_tensor out = {.dtype = OD_F32, .rank = tensor->rank};
+    const od_dtype dtype = tensor->kind == OD_TENSOR_COUNTER ? OD_I64 : OD_F32;
+    od_named_tensor out = {.dtype = dtype, .rank = tensor->rank};
     memcpy(out.shape, tensor->shape, sizeof out.shape);
     snprintf(out.name, sizeof out.name, "%s%s%.100s", prefix, *prefix == 0 ? "" : ".",
              tensor->name);
@@ -45,7 +46,7 @@ static void append_flat(const od_trainer *t, const char *prefix, const float *fr
     t->backend->download(t->device, to, from, flat_bytes(t));
     for (int i = 0; i < t->model->tensor_count; i++) {
         const od_model_tensor *tensor = &t->model->tensors[i];
-        if (tensor->value >= 0) {
+        if (tensor->kind == OD_TENSOR_LEARNABLE) {
             od_named_tensor out = named(tensor, prefix);
             out.data = to + tensor->offset;
             list->tensors[list->count++] = out;
@@ -53,19 +54,53 @@ static void append_flat(const od_trainer *t, const char *prefix, const float *fr
     }
 }
 
+// The parts of the block of a model's list.
+typedef struct model_copy {
+    int64_t *counters;    // [tensor_count]
+    float *flat, *states; // as on the device
+    float *constants;     // [tensor_count]
+    size_t flat_bytes, states_bytes, total_bytes;
+} model_copy;
+
+static model_copy copy_in(const od_trainer *t, void *bytes) {
+    const size_t tensors = (size_t)t->model->tensor_count;
+    model_copy copy = {.counters = bytes, .flat_bytes = flat_bytes(t)};
+    copy.states_bytes = (size_t)t->model->state_count * sizeof(float);
+    copy.total_bytes = tensors * (sizeof *copy.counters + sizeof *copy.constants) +
+                       copy.flat_bytes + copy.states_bytes;
+    if (bytes != NULL) {
+        copy.flat = (float *)(void *)(copy.counters + tensors);
+        copy.states = copy.flat + t->model->flat_count;
+        copy.constants = copy.states + t->model->state_count;
+    }
+    return copy;
+}
+
+static void *data_of(const od_model_tensor *tensor, const model_copy *copy, int index) {
+    switch (tensor->kind) {
+    case OD_TENSOR_LEARNABLE:
+        return copy->flat + tensor->offset;
+    case OD_TENSOR_STATE:
+        return copy->states + tensor->offset;
+    case OD_TENSOR_COUNTER:
+        return copy->counters + index;
+    default:
+        return copy->constants + index;
+    }
+}
+
 // All of the state_dict, in its order.
 static void append_model(const od_trainer *t, od_tensor_list *list) {
     const od_model *model = t->model;
-    float *flat = list->bytes;
-    float *buffers = flat + model->flat_count;
-    t->backend->download(t->device, flat, t->parameters, flat_bytes(t));
+    const model_copy copy = copy_in(t, list->bytes);
+    t->backend->download(t->device, copy.flat, t->parameters, copy.flat_bytes);
+    t->backend->download(t->device, copy.states, t->buffers, copy.states_bytes);
     for (int i = 0; i < model->tensor_count; i++) {
         const od_model_tensor *tensor = &model->tensors[i];
+        copy.counters[i] = t->counters[i];
+        copy.constants[i] = tensor->init.scale;
         od_named_tensor out = named(tensor, "");
-        out.data = tensor->value >= 0 ? flat + tensor->offset : buffers + i;
-        if (tensor->value < 0) {
-            buffers[i] = tensor->init.scale;
-        }
+        out.data = data_of(tensor, &copy, i);
         list->tensors[list->count++] = out;
     }
 }
@@ -80,7 +115,7 @@ static od_status sync_or_fini(const od_trainer *t, od_tensor_list *list, od_erro
 
 od_status od_trainer_model(const od_trainer *trainer, od_tensor_list *out, od_error *error) {
     const size_t count = (size_t)trainer->model->tensor_count;
-    OD_TRY(list_new(count, flat_bytes(trainer) + count * sizeof(float), out, error));
+    OD_TRY(list_new(count, copy_in(trainer, NULL).total_bytes, out, error));
     append_model(trainer, out);
     return sync_or_fini(trainer, out, error);
 }
@@ -122,8 +157,9 @@ static void print_shape(char *out, size_t out_bytes, int rank, const int64_t *sh
 
 static od_status check_shape(const od_named_tensor *wanted, const od_named_tensor *given,
                              od_error *error) {
-    if (given->dtype != OD_F32) {
-        return od_error_set(error, OD_E_INVALID, "%s is not float32", given->name);
+    if (given->dtype != wanted->dtype) {
+        return od_error_set(error, OD_E_INVALID, "%s is not %s", given->name,
+                            wanted->dtype == OD_F32 ? "float32" : "int64");
     }
     if (given->rank == wanted->rank &&
         memcmp(given->shape, wanted->shape, (size_t)wanted->rank * sizeof *wanted->shape) == 0) {
@@ -168,7 +204,7 @@ static void take_values(od_tensor_list *wanted, const od_named_tensor *tensors, 
     for (size_t i = 0; i < wanted->count; i++) {
         od_named_tensor *tensor = &wanted->tensors[i];
         memcpy(tensor->data, find(tensors, count, tensor->name)->data,
-               (size_t)count_of(tensor) * sizeof(float));
+               (size_t)count_of(tensor) * (tensor->dtype == OD_F32 ? 4 : 8));
     }
 }
 
@@ -177,7 +213,7 @@ static od_status check_buffers(const od_trainer *t, const od_named_tensor *tenso
                                od_error *error) {
     for (int i = 0; i < t->model->tensor_count; i++) {
         const od_model_tensor *tensor = &t->model->tensors[i];
-        if (tensor->value >= 0) {
+        if (tensor->kind != OD_TENSOR_CONSTANT) {
             continue;
         }
         float value;
@@ -200,8 +236,11 @@ od_status od_trainer_load_model(od_trainer *trainer, const od_named_tensor *tens
     }
     if (status == OD_OK) {
         take_values(&wanted, tensors, count);
-        trainer->backend->upload(trainer->device, trainer->parameters, wanted.bytes,
-                                 flat_bytes(trainer));
+        const model_copy copy = copy_in(trainer, wanted.bytes);
+        trainer->backend->upload(trainer->device, trainer->parameters, copy.flat, copy.flat_bytes);
+        trainer->backend->upload(trainer->device, trainer->buffers, copy.states, copy.states_bytes);
+        memcpy(trainer->counters, copy.counters,
+               (size_t)trainer->model->tensor_count * sizeof *trainer->counters);
         status = trainer->backend->sync(trainer->device, error);
     }
     od_trainer_tensors_fini(&wanted);

@@ -35,6 +35,11 @@ tests_unit_core_recipes_test_SOURCES = tests/unit/core/recipes_test.c
 tests_unit_core_recipes_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_recipes_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/resnet_test
+tests_unit_core_resnet_test_SOURCES = tests/unit/core/resnet_test.c $(tiny_sources)
+tests_unit_core_resnet_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_resnet_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/run_test
 tests_unit_core_run_test_SOURCES = tests/unit/core/run_test.c $(tiny_sources)
 tests_unit_core_run_test_CFLAGS = $(CORE_TEST_CFLAGS)
@@ -130,6 +135,11 @@ core_tests += tests/unit/core/backend_test
 tests_unit_core_backend_test_SOURCES = tests/unit/core/backend_test.c $(kernels_sources)
 tests_unit_core_backend_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_backend_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/conv_test
+tests_unit_core_conv_test_SOURCES = tests/unit/core/conv_test.c $(kernels_sources)
+tests_unit_core_conv_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_conv_test_LDADD = $(CORE_TEST_LIBS)
 
 core_tests += tests/unit/core/kernels_test
 tests_unit_core_kernels_test_SOURCES = tests/unit/core/kernels_test.c $(kernels_sources)

@@ -53,6 +53,9 @@ static od_status cpu_open(const od_device_options *options, od_device **out, od_
 
 static void cpu_close(od_device *device) {
     if (device != NULL) {
+        if (device->blas->conv_free != NULL) {
+            device->blas->conv_free(device->convolutions);
+        }
         free(device->scratch);
         free(device);
     }
@@ -80,12 +83,18 @@ float *od_cpu_scratch(od_device *device, size_t floats) {
         device->scratch =
             aligned_alloc(ALIGNMENT_BYTES, rounded * sizeof(float) * (size_t)device->threads);
         if (device->scratch == NULL) {
-            od_cpu_fail(device, "no memory for the attention's scratch; take fewer threads");
+            od_cpu_fail(device,
+                        "no memory for a kernel's scratch; take fewer threads or a smaller batch");
             return NULL;
         }
         device->scratch_floats = rounded;
     }
     return device->scratch;
+}
+
+float *od_cpu_shared_scratch(od_device *device, size_t floats) {
+    const size_t threads = (size_t)device->threads;
+    return od_cpu_scratch(device, (floats + threads - 1) / threads);
 }
 
 #define MEMBER(name) .name = od_cpu_##name,

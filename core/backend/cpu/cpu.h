@@ -15,20 +15,35 @@
 #include <omp.h>
 #include <stdatomic.h>
 
-// Matrix products of one library. Row-major, called from inside a parallel region.
+// What the device keeps of the library for its convolutions.
+typedef struct od_cpu_convolutions od_cpu_convolutions;
+
+// Matrix products and convolutions of one library.
 typedef struct od_cpu_blas {
     const char *name;
     // Once a device, before any sgemm. out: what describe() says.
     void (*init)(char *out, size_t out_bytes);
+    // Row-major, called from inside a parallel region.
     // c[m,n] = op(a) op(b) + beta c; op(a) [m,k], op(b) [k,n]; lda, ldb, ldc count the values
     // between rows as stored. OD_E_NO_MEMORY when the library has no room to work in.
     od_status (*sgemm)(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
                        const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
                        float *c, int64_t ldc) OD_MUST_CHECK;
+    // As conv2d_forward and conv2d_backward of the table, outside of a parallel region.
+    __typeof__(((const od_backend *)0)->conv2d_forward) conv_forward;
+    __typeof__(((const od_backend *)0)->conv2d_backward) conv_backward;
+    void (*conv_free)(od_cpu_convolutions *convolutions); // NULL is fine; NULL: there are none
 } od_cpu_blas;
 
 extern const od_cpu_blas od_cpu_blas_onednn; // only there with HAVE_ONEDNN
 extern const od_cpu_blas od_cpu_blas_openblas;
+
+// Convolutions by sgemm, for a library without any, and by oneDNN.
+extern __typeof__(*((const od_backend *)0)->conv2d_forward) od_cpu_sgemm_conv_forward,
+    od_cpu_onednn_conv_forward;
+extern __typeof__(*((const od_backend *)0)->conv2d_backward) od_cpu_sgemm_conv_backward,
+    od_cpu_onednn_conv_backward;
+void od_cpu_onednn_conv_free(od_cpu_convolutions *convolutions);
 
 // Sums that must not depend on the number of threads are taken over this many equal blocks.
 enum { OD_CPU_BLOCKS = 256 };
@@ -41,6 +56,7 @@ struct od_device {
     int threads;
     const od_cpu_blas *blas;
     const od_cpu_loops *loops;
+    od_cpu_convolutions *convolutions;      // NULL until the first one
     _Atomic(const char *) failure;          // a literal: the first failure since the last sync
     float *scratch;                         // of all threads
     size_t scratch_floats;                  // of one thread
@@ -68,6 +84,9 @@ void od_cpu_fail(od_device *device, const char *text);
 // scratch + t * scratch_floats. Grows when a shape is new, never in a step that was seen before.
 // NULL after od_cpu_fail.
 float *od_cpu_scratch(od_device *device, size_t floats);
+
+// The same memory as one piece of at least `floats` values, for all threads.
+float *od_cpu_shared_scratch(od_device *device, size_t floats);
 
 #define OD_CPU_DECLARE(name) OD_KERNEL_DECLARE(cpu, name)
 OD_KERNEL_MAP(OD_CPU_DECLARE)

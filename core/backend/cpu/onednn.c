@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products by oneDNN: all that orthod uses of it, alike in oneDNN 2 and 3. dnnl_sgemm has
+// Matrix products by oneDNN, alike in oneDNN 2 and 3 (convolutions: onednn_conv.c). dnnl_sgemm has
 // no state, so there is no primitive to cache; on the shapes of a transformer it is within 5% of
 // the matmul primitive.
 #include "config.h"
@@ -31,6 +31,9 @@ const od_cpu_blas od_cpu_blas_onednn = {
     .name = "onednn",
     .init = onednn_init,
     .sgemm = onednn_sgemm,
+    .conv_forward = od_cpu_onednn_conv_forward,
+    .conv_backward = od_cpu_onednn_conv_backward,
+    .conv_free = od_cpu_onednn_conv_free,
 };
 
 #endif

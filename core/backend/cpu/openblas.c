@@ -28,4 +28,6 @@ const od_cpu_blas od_cpu_blas_openblas = {
     .name = "openblas",
     .init = openblas_init,
     .sgemm = openblas_sgemm,
+    .conv_forward = od_cpu_sgemm_conv_forward,
+    .conv_backward = od_cpu_sgemm_conv_backward,
 };

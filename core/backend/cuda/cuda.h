@@ -39,7 +39,7 @@ void od_cuda_bias(od_device *device, float *y, const float *b, int64_t rows, int
 void od_cuda_column_sums(od_device *device, float *sums, const float *x, int64_t rows, int64_t n);
 
 #define X(name) OD_KERNEL_DECLARE(cuda, name)
-OD_KERNEL_MAP(X)
+OD_COMMON_KERNEL_MAP(X)
 #undef X
 
 #ifdef __cplusplus

@@ -164,6 +164,6 @@ const od_backend od_backend_cuda = {.name = "cuda",
                                     .zero = cuda_zero,
                                     .sync = cuda_sync,
 #define X(kernel) .kernel = od_cuda_##kernel,
-                                    OD_KERNEL_MAP(X)
+                                    OD_COMMON_KERNEL_MAP(X)
 #undef X
 };

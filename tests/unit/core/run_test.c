@@ -92,7 +92,7 @@ static void check_model(const od_spec *spec, bool fuse) {
         gradients[i] = rig.gradients[i];
     }
     for (int i = 0; i < rig.model->tensor_count; i++) {
-        if (rig.model->tensors[i].value >= 0) {
+        if (rig.model->tensors[i].kind == OD_TENSOR_LEARNABLE) {
             check_tensor(&rig, &rig.model->tensors[i], gradients + rig.model->tensors[i].offset);
         }
     }
@@ -136,7 +136,7 @@ static void cpu_has_the_gradients_of_ref(void **state) {
         assert_true(fabs(tiny_rig_loss(&ref, true) - tiny_rig_loss(&cpu, true)) < 1e-6);
         for (int i = 0; i < ref.model->tensor_count; i++) {
             const od_model_tensor *tensor = &ref.model->tensors[i];
-            if (tensor->value >= 0 &&
+            if (tensor->kind == OD_TENSOR_LEARNABLE &&
                 distance(ref.gradients + tensor->offset, cpu.gradients + tensor->offset,
                          tensor->count) > 2e-5) {
                 fail_msg("the gradient of %s differs", tensor->name);

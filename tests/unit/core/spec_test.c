@@ -232,8 +232,12 @@ static void each_fault_is_named(void **state) {
     static const struct {
         const char *text, *fault;
     } cases[] = {
-        {"{\"model\":{\"arch\":\"resnet18\"}," FASHION "}",
-         "/model/arch is \"resnet18\"; this version trains vit only"},
+        {"{\"model\":{\"arch\":\"resnet18\"}," FASHION ",\"residual\":{\"blocks\":[0,8]}}",
+         "/residual/blocks/1 is 8; the model's blocks are 0 to 7"},
+        {"{\"model\":{\"arch\":\"resnet50\"}," FASHION
+         ",\"residual\":{\"connection\":\"orthogonal\",\"method\":\"global\"}}",
+         "/residual/method is \"global\", which this version cannot do in a resnet; give "
+         "\"feature\""},
         {"{\"model\":{\"arch\":\"vit\",\"drop_path\":0.1}," FASHION "}",
          "/model/drop_path is 0.1; this version has no drop path; give 0"},
         {"{\"model\":{\"arch\":\"vit\",\"mlp_dropout\":0.5}," FASHION "}",

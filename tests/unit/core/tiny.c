@@ -45,6 +45,19 @@ od_spec tiny_spec(void) {
     return spec;
 }
 
+od_spec tiny_resnet_spec(void) {
+    od_spec spec = tiny_spec();
+    spec.model = (od_model_spec){.arch = "resnet18",
+                                 .depth = 8,
+                                 .image_size = TINY_SIDE,
+                                 .channels = 1,
+                                 .classes = TINY_CLASSES};
+    spec.train.epochs = 1;
+    spec.train.optimizer.type = OD_OPTIMIZER_SGD;
+    spec.train.optimizer.lr = 0.02;
+    return spec;
+}
+
 static void draw_image(od_philox *stream, int32_t label, uint8_t *pixels) {
     for (int y = 0; y < TINY_SIDE; y++) {
         for (int x = 0; x < TINY_SIDE; x++) {
@@ -105,7 +118,7 @@ od_step_result tiny_steps(od_trainer *trainer, int steps) {
 }
 
 static size_t bytes_of(const od_named_tensor *tensor) {
-    size_t bytes = sizeof(float);
+    size_t bytes = tensor->dtype == OD_I64 ? sizeof(int64_t) : sizeof(float);
     for (int i = 0; i < tensor->rank; i++) {
         bytes *= (size_t)tensor->shape[i];
     }
@@ -127,7 +140,11 @@ void tiny_assert_same_tensors(const od_tensor_list *left, const od_tensor_list *
 static void fill_parameters(tiny_rig *rig) {
     for (int i = 0; i < rig->model->tensor_count; i++) {
         const od_model_tensor *tensor = &rig->model->tensors[i];
-        if (tensor->value < 0) {
+        if (tensor->kind == OD_TENSOR_STATE) {
+            od_model_init_tensor(rig->model, i, 3, rig->buffers + tensor->offset);
+            od_run_bind(rig->run, tensor->value, rig->buffers + tensor->offset, NULL);
+        }
+        if (tensor->kind != OD_TENSOR_LEARNABLE) {
             continue;
         }
         float *values = rig->parameters + tensor->offset;
@@ -168,6 +185,7 @@ tiny_rig tiny_rig_new(const od_spec *spec, bool fuse, const char *backend) {
     assert_int_equal(od_run_new(graph, rig.plan, rig.backend, rig.device, &rig.run, NULL), OD_OK);
     rig.parameters = device_memory(&rig, rig.model->flat_count);
     rig.gradients = device_memory(&rig, rig.model->flat_count);
+    rig.buffers = device_memory(&rig, rig.model->state_count);
     rig.images = device_memory(&rig, TINY_BATCH * TINY_SIDE * TINY_SIDE);
     rig.labels = device_memory(&rig, TINY_BATCH);
     fill_parameters(&rig);
@@ -178,6 +196,7 @@ tiny_rig tiny_rig_new(const od_spec *spec, bool fuse, const char *backend) {
 void tiny_rig_free(tiny_rig *rig) {
     rig->backend->free(rig->device, rig->labels);
     rig->backend->free(rig->device, rig->images);
+    rig->backend->free(rig->device, rig->buffers);
     rig->backend->free(rig->device, rig->gradients);
     rig->backend->free(rig->device, rig->parameters);
     od_run_free(rig->run);

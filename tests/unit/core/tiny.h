@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tiny vision transformer and data for it that can be learnt: for tests of whole models.
+// A tiny vision transformer, and data for it that can be learnt: for tests of whole models.
 #ifndef OD_TESTS_UNIT_CORE_TINY_H
 #define OD_TESTS_UNIT_CORE_TINY_H
 
@@ -18,6 +18,9 @@ enum {
 // Width 12, 2 blocks, 3 heads, patches of 4 on 8 x 8 grey images; orthogonal; Adam at 3e-3, no
 // schedule; 3 epochs of 5 steps.
 od_spec tiny_spec(void);
+
+// The same with a ResNet-18, which is as small as a ResNet gets; SGD at 0.02; one epoch.
+od_spec tiny_resnet_spec(void);
 
 // In each 4 x 4 patch one quarter is bright, which is the label, on noise. od_dataset_free it.
 od_dataset *tiny_dataset(int64_t count, uint64_t seed);
@@ -41,6 +44,7 @@ typedef struct tiny_rig {
     const od_backend *backend;
     od_device *device;
     float *parameters, *gradients; // flat, on the device
+    float *buffers;                // the states of the model, on the device
     float *images;
     int32_t *labels;
 } tiny_rig;

@@ -49,8 +49,7 @@ int __wrap_posix_memalign(void **out, size_t alignment, size_t size) {
     return __real_posix_memalign(out, alignment, size);
 }
 
-static void check(const char *backend) {
-    od_spec spec = tiny_spec();
+static void check(od_spec spec, const char *backend) {
     spec.train.grad_clip = 1;
     allocations = 0;
     od_trainer *trainer = tiny_trainer(&spec, backend);
@@ -74,18 +73,26 @@ static void check(const char *backend) {
 
 static void steps_on_ref_allocate_nothing(void **state) {
     (void)state;
-    check("ref");
+    check(tiny_spec(), "ref");
 }
 
 static void steps_on_cpu_allocate_nothing(void **state) {
     (void)state;
-    check("cpu");
+    check(tiny_spec(), "cpu");
+}
+
+static void steps_of_a_resnet_allocate_nothing(void **state) {
+    (void)state;
+    od_spec spec = tiny_resnet_spec();
+    spec.train.epochs = 2;
+    check(spec, "cpu");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_on_ref_allocate_nothing),
         cmocka_unit_test(steps_on_cpu_allocate_nothing),
+        cmocka_unit_test(steps_of_a_resnet_allocate_nothing),
     };
     return cmocka_run_group_tests_name("trainer_alloc", tests, NULL, NULL);
 }

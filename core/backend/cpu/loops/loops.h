@@ -25,6 +25,14 @@ typedef struct od_cpu_adam_factors {
     float keep1, take1, keep2, take2, rate, root, eps, l2, shrink;
 } od_cpu_adam_factors;
 
+// What the loops of a batch norm read; see backend.h. In evaluation mean and rstd come from the
+// running statistics.
+typedef struct od_cpu_batchnorm_args {
+    const float *x, *mean, *rstd, *gamma, *beta;
+    int64_t n;
+    bool relu;
+} od_cpu_batchnorm_args;
+
 typedef struct od_cpu_loops {
     // y = a + b; y may be a or b.
     void (*add)(float *y, const float *a, const float *b, int64_t count);
@@ -63,6 +71,18 @@ typedef struct od_cpu_loops {
                                int64_t begin, int64_t end, int64_t tokens, int64_t heads,
                                int64_t head_dim, float *scratch);
 
+    // Per column of x[rows, n]: the sum, and the sum of squares about this block's own mean.
+    void (*batchnorm_moments)(float *sum, float *squares, const float *x, int64_t rows, int64_t n);
+    // Rows [begin, end).
+    void (*batchnorm_forward)(float *y, const od_cpu_batchnorm_args *args, int64_t begin,
+                              int64_t end);
+    // The column sums of d and d h over rows [begin, end), overwritten.
+    void (*batchnorm_sums)(float *sum_d, float *sum_dh, const float *dy,
+                           const od_cpu_batchnorm_args *args, int64_t begin, int64_t end);
+    void (*batchnorm_backward)(float *dx, const float *dy, const float *mean_d,
+                               const float *mean_dh, const od_cpu_batchnorm_args *args,
+                               int64_t begin, int64_t end, bool accumulate_dx);
+
     void (*cross_entropy_row)(float *loss, int32_t *rank, float *dlogits, const float *logits,
                               int32_t label, int64_t classes, float smoothing, float scale);
 
@@ -89,6 +109,10 @@ typedef struct od_cpu_loops {
     X(attention_scratch)   \
     X(attention_forward)   \
     X(attention_backward)  \
+    X(batchnorm_moments)   \
+    X(batchnorm_forward)   \
+    X(batchnorm_sums)      \
+    X(batchnorm_backward)  \
     X(cross_entropy_row)   \
     X(sum_of_squares)      \
     X(scale)               \

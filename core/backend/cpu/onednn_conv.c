@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions by oneDNN: activations stay channels-last, weights are brought into the layout that
+// oneDNN likes best, and back, in each call (the weights are small beside the images). What differs
+// between oneDNN 2 and 3 is the first section of this file.
+//
+// A product (forward, or the gradient of x or of w) of one shape is made at its first use and kept
+// by the device. It runs with the device's threads; its bits depend on their number.
+#include "config.h"
+
+#ifdef HAVE_ONEDNN
+
+#include "core/backend/cpu/cpu.h"
+
+#include <dnnl.h>
+#include <stdlib.h>
+#include <string.h>
+
+// --- oneDNN 2 and 3 ------------------------------------------------------------------------
+
+enum { IMAGE_DIMS = 4 };
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t layout_view;
+#define VIEW(layout) (layout)
+#define LAYOUT_NEW dnnl_memory_desc_create_with_tag
+
+static void layout_free(dnnl_memory_desc_t *layout) {
+    dnnl_memory_desc_destroy(*layout);
+}
+
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
+    return dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef);
+}
+#else
+typedef const dnnl_memory_desc_t *layout_view;
+#define VIEW(layout) (&(layout))
+#define LAYOUT_NEW dnnl_memory_desc_init_by_tag
+
+static void layout_free(dnnl_memory_desc_t *layout) {
+    (void)layout; // a plain struct
+}
+
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
+    return dnnl_post_ops_append_sum(operations, 1);
+}
+#endif
+
+typedef enum product { FORWARD, GRADIENT_X, GRADIENT_W } product;
+
+// The layouts of the operands of a product. weights: oneDNN's choice; plain: PyTorch's.
+typedef struct layouts {
+    dnnl_memory_desc_t x, weights, plain, bias, y;
+} layouts;
+
+typedef struct geometry {
+    dnnl_dims_t strides, dilation, padding;
+} geometry;
+
+#if DNNL_VERSION_MAJOR >= 3
+static dnnl_status_t describe(dnnl_primitive_desc_t *out, product kind, const layouts *l,
+                              const geometry *g, dnnl_engine_t engine, dnnl_primitive_attr_t how,
+                              const_dnnl_primitive_desc_t forward) {
+    switch (kind) {
+    case GRADIENT_X:
+        return dnnl_convolution_backward_data_primitive_desc_create(
+            out, engine, dnnl_convolution_direct, l->x, l->weights, l->y, g->strides, g->dilation,
+            g->padding, g->padding, forward, how);
+    case GRADIENT_W:
+        return dnnl_convolution_backward_weights_primitive_desc_create(
+            out, engine, dnnl_convolution_direct, l->x, l->weights, l->bias, l->y, g->strides,
+            g->dilation, g->padding, g->padding, forward, how);
+    default:
+        return dnnl_convolution_forward_primitive_desc_create(
+            out, engine, dnnl_forward_training, dnnl_convolution_direct, l->x, l->weights, l->bias,
+            l->y, g->strides, g->dilation, g->padding, g->padding, how);
+    }
+}
+#else
+static dnnl_status_t describe(dnnl_primitive_desc_t *out, product kind, const layouts *l,
+                              const geometry *g, dnnl_engine_t engine, dnnl_primitive_attr_t how,
+                              const_dnnl_primitive_desc_t forward) {
+    dnnl_convolution_desc_t wanted;
+    dnnl_status_t status;
+    switch (kind) {
+    case GRADIENT_X:
+        status = dnnl_convolution_backward_data_desc_init(&wanted, dnnl_convolution_direct, &l->x,
+                                                          &l->weights, &l->y, g->strides,
+                                                          g->padding, g->padding);
+        break;
+    case GRADIENT_W:
+        status = dnnl_convolution_backward_weights_desc_init(&wanted, dnnl_convolution_direct,
+                                                             &l->x, &l->weights, &l->bias, &l->y,
+                                                             g->strides, g->padding, g->padding);
+        break;
+    default:
+        status = dnnl_convolution_forward_desc_init(
+            &wanted, dnnl_forward_training, dnnl_convolution_direct, &l->x, &l->weights, &l->bias,
+            &l->y, g->strides, g->padding, g->padding);
+    }
+    return status != dnnl_success ? status
+                                  : dnnl_primitive_desc_create(out, &wanted, how, engine, forward);
+}
+#endif
+
+// --- steps ---------------------------------------------------------------------------------
+
+// One product of one shape. The memory objects get their addresses in each call.
+typedef struct step {
+    od_conv2d conv;
+    product kind;
+    dnnl_primitive_t product;
+    dnnl_primitive_t reorder; // of the weights before it, or of their gradient behind it
+    dnnl_memory_t x, weights, plain, bias, y, scratchpad;
+    size_t weights_floats, scratchpad_floats; // rounded up to whole cache lines
+    struct step *next;
+} step;
+
+struct od_cpu_convolutions {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    step *steps;
+};
+
+#define DNNL_TRY(call)                      \
+    do {                                    \
+        const dnnl_status_t tried = (call); \
+        if (tried != dnnl_success) {        \
+            return tried;                   \
+        }                                   \
+    } while (0)
+
+static size_t floats_of(layout_view layout) {
+    enum { LINE = 16 };
+    return (dnnl_memory_desc_get_size(layout) / sizeof(float) + LINE) / LINE * LINE;
+}
+
+static dnnl_status_t make_layouts(layouts *out, const od_conv2d *conv) {
+    const dnnl_dims_t x = {conv->batch, conv->in, conv->height, conv->width};
+    const dnnl_dims_t y = {conv->batch, conv->out, od_conv2d_side(conv, conv->height),
+                           od_conv2d_side(conv, conv->width)};
+    const dnnl_dims_t w = {conv->out, conv->in, conv->kernel, conv->kernel};
+    const dnnl_dims_t b = {conv->out};
+    DNNL_TRY(LAYOUT_NEW(&out->x, IMAGE_DIMS, x, dnnl_f32, dnnl_nhwc));
+    DNNL_TRY(LAYOUT_NEW(&out->y, IMAGE_DIMS, y, dnnl_f32, dnnl_nhwc));
+    DNNL_TRY(LAYOUT_NEW(&out->weights, IMAGE_DIMS, w, dnnl_f32, dnnl_format_tag_any));
+    DNNL_TRY(LAYOUT_NEW(&out->plain, IMAGE_DIMS, w, dnnl_f32, dnnl_oihw));
+    return LAYOUT_NEW(&out->bias, 1, b, dnnl_f32, dnnl_a);
+}
+
+static void free_layouts(layouts *l) {
+    layout_free(&l->x);
+    layout_free(&l->y);
+    layout_free(&l->weights);
+    layout_free(&l->plain);
+    layout_free(&l->bias);
+}
+
+static dnnl_status_t finish_primitive(dnnl_primitive_t *out, dnnl_primitive_desc_t description) {
+    const dnnl_status_t status = dnnl_primitive_create(out, description);
+    dnnl_primitive_desc_destroy(description);
+    return status;
+}
+
+// The gradient of the weights is added to what is there, the weights themselves are copied.
+static dnnl_status_t make_reorder(step *s, layout_view packed, layout_view plain,
+                                  dnnl_engine_t engine) {
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_attr_t how = NULL;
+    dnnl_post_ops_t sum = NULL;
+    if (s->kind != GRADIENT_W) {
+        DNNL_TRY(
+            dnnl_reorder_primitive_desc_create(&description, plain, engine, packed, engine, NULL));
+        return finish_primitive(&s->reorder, description);
+    }
+    dnnl_status_t status = dnnl_post_ops_create(&sum);
+    status = status == dnnl_success ? append_sum(sum) : status;
+    status = status == dnnl_success ? dnnl_primitive_attr_create(&how) : status;
+    status = status == dnnl_success ? dnnl_primitive_attr_set_post_ops(how, sum) : status;
+    if (status == dnnl_success) {
+        status =
+            dnnl_reorder_primitive_desc_create(&description, packed, engine, plain, engine, how);
+    }
+    dnnl_primitive_attr_destroy(how);
+    dnnl_post_ops_destroy(sum);
+    return status == dnnl_success ? finish_primitive(&s->reorder, description) : status;
+}
+
+static dnnl_status_t make_memory(step *s, const layouts *l, layout_view packed, layout_view pad,
+                                 dnnl_engine_t engine) {
+    DNNL_TRY(dnnl_memory_create(&s->x, VIEW(l->x), engine, DNNL_MEMORY_NONE));
+    DNNL_TRY(dnnl_memory_create(&s->y, VIEW(l->y), engine, DNNL_MEMORY_NONE));
+    DNNL_TRY(dnnl_memory_create(&s->plain, VIEW(l->plain), engine, DNNL_MEMORY_NONE));
+    DNNL_TRY(dnnl_memory_create(&s->bias, VIEW(l->bias), engine, DNNL_MEMORY_NONE));
+    DNNL_TRY(dnnl_memory_create(&s->weights, packed, engine, DNNL_MEMORY_NONE));
+    DNNL_TRY(dnnl_memory_create(&s->scratchpad, pad, engine, DNNL_MEMORY_NONE));
+    s->weights_floats = floats_of(packed);
+    s->scratchpad_floats = floats_of(pad);
+    return dnnl_success;
+}
+
+// Everything of a step whose product is described.
+static dnnl_status_t make_parts(step *s, const layouts *l, dnnl_primitive_desc_t description,
+                                dnnl_engine_t engine) {
+    const dnnl_query_t role =
+        s->kind == GRADIENT_W ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+    const layout_view packed = dnnl_primitive_desc_query_md(description, role, 0);
+    const layout_view pad = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    DNNL_TRY(make_reorder(s, packed, VIEW(l->plain), engine));
+    DNNL_TRY(make_memory(s, l, packed, pad, engine));
+    return dnnl_primitive_create(&s->product, description);
+}
+
+static dnnl_status_t make_step(step *s, const layouts *l, dnnl_engine_t engine) {
+    const od_conv2d *conv = &s->conv;
+    const geometry g = {{conv->stride, conv->stride}, {0, 0}, {conv->padding, conv->padding}};
+    dnnl_primitive_attr_t how = NULL;
+    dnnl_primitive_desc_t forward = NULL, description = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(&how);
+    if (status == dnnl_success) {
+        status = dnnl_primitive_attr_set_scratchpad_mode(how, dnnl_scratchpad_mode_user);
+    }
+    if (status == dnnl_success) { // the gradients' descriptions ask for that of the forward
+        status = describe(&forward, FORWARD, l, &g, engine, how, NULL);
+    }
+    if (status == dnnl_success) {
+        status = describe(&description, s->kind, l, &g, engine, how, forward);
+    }
+    if (status == dnnl_success) {
+        status = make_parts(s, l, description, engine);
+    }
+    dnnl_primitive_desc_destroy(description);
+    dnnl_primitive_desc_destroy(forward);
+    dnnl_primitive_attr_destroy(how);
+    return status;
+}
+
+static void step_free(step *s) {
+    dnnl_memory_t const memory[] = {s->x, s->weights, s->plain, s->bias, s->y, s->scratchpad};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        dnnl_memory_destroy(memory[i]);
+    }
+    dnnl_primitive_destroy(s->reorder);
+    dnnl_primitive_destroy(s->product);
+    free(s);
+}
+
+static step *step_new(od_cpu_convolutions *all, product kind, const od_conv2d *conv) {
+    step *s = calloc(1, sizeof *s);
+    layouts l = {0};
+    if (s == NULL) {
+        return NULL;
+    }
+    s->conv = *conv;
+    s->kind = kind;
+    dnnl_status_t status = make_layouts(&l, conv);
+    status = status == dnnl_success ? make_step(s, &l, all->engine) : status;
+    free_layouts(&l);
+    if (status != dnnl_success) {
+        step_free(s);
+        return NULL;
+    }
+    s->next = all->steps;
+    all->steps = s;
+    return s;
+}
+
+static od_cpu_convolutions *convolutions_of(od_device *device) {
+    if (device->convolutions == NULL) {
+        od_cpu_convolutions *all = calloc(1, sizeof *all);
+        if (all == NULL || dnnl_engine_create(&all->engine, dnnl_cpu, 0) != dnnl_success ||
+            dnnl_stream_create(&all->stream, all->engine, dnnl_stream_default_flags) !=
+                dnnl_success) {
+            od_cpu_onednn_conv_free(all);
+            return NULL;
+        }
+        device->convolutions = all;
+    }
+    return device->convolutions;
+}
+
+void od_cpu_onednn_conv_free(od_cpu_convolutions *all) {
+    if (all == NULL) {
+        return;
+    }
+    while (all->steps != NULL) {
+        step *first = all->steps;
+        all->steps = first->next;
+        step_free(first);
+    }
+    dnnl_stream_destroy(all->stream);
+    dnnl_engine_destroy(all->engine);
+    free(all);
+}
+
+// --- running -------------------------------------------------------------------------------
+
+// The memory of one call; plain is written by GRADIENT_W alone.
+typedef struct operands {
+    void *x, *plain, *bias, *y;
+} operands;
+
+static dnnl_status_t set_memory(step *s, const operands *o, float *scratch) {
+    DNNL_TRY(dnnl_memory_set_data_handle(s->x, o->x));
+    DNNL_TRY(dnnl_memory_set_data_handle(s->plain, o->plain));
+    DNNL_TRY(dnnl_memory_set_data_handle(s->bias, o->bias));
+    DNNL_TRY(dnnl_memory_set_data_handle(s->y, o->y));
+    DNNL_TRY(dnnl_memory_set_data_handle(s->weights, scratch));
+    return dnnl_memory_set_data_handle(s->scratchpad, scratch + s->weights_floats);
+}
+
+static dnnl_status_t execute(step *s, dnnl_stream_t stream) {
+    const struct {
+        int x, weights, bias, y;
+    } roles[] = {
+        [FORWARD] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST},
+        [GRADIENT_X] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0, DNNL_ARG_DIFF_DST},
+        [GRADIENT_W] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_DIFF_DST},
+    };
+    const bool packs = s->kind != GRADIENT_W;
+    const dnnl_exec_arg_t reorder[] = {{DNNL_ARG_FROM, packs ? s->plain : s->weights},
+                                       {DNNL_ARG_TO, packs ? s->weights : s->plain}};
+    const dnnl_exec_arg_t given[] = {{roles[s->kind].x, s->x},
+                                     {roles[s->kind].weights, s->weights},
+                                     {roles[s->kind].y, s->y},
+                                     {DNNL_ARG_SCRATCHPAD, s->scratchpad},
+                                     {roles[s->kind].bias, s->bias}};
+    const int count = s->kind == GRADIENT_X ? 4 : 5; // without a bias
+    if (packs) {
+        DNNL_TRY(dnnl_primitive_execute(s->reorder, stream, 2, reorder));
+    }
+    DNNL_TRY(dnnl_primitive_execute(s->product, stream, count, given));
+    if (!packs) {
+        DNNL_TRY(dnnl_primitive_execute(s->reorder, stream, 2, reorder));
+    }
+    return dnnl_stream_wait(stream);
+}
+
+static step *find_step(od_device *device, product kind, const od_conv2d *conv) {
+    od_cpu_convolutions *all = convolutions_of(device);
+    if (all == NULL) {
+        return NULL;
+    }
+    for (step *s = all->steps; s != NULL; s = s->next) {
+        if (s->kind == kind && memcmp(&s->conv, conv, sizeof *conv) == 0) {
+            return s;
+        }
+    }
+    return step_new(all, kind, conv);
+}
+
+// spare: floats of scratch that the caller wants behind the step's own; returns them, or NULL after
+// od_cpu_fail.
+static float *run(od_device *device, product kind, const od_conv2d *conv, operands *o,
+                  size_t spare) {
+    omp_set_num_threads(device->threads); // oneDNN's own regions take this many
+    step *s = find_step(device, kind, conv);
+    if (s == NULL) {
+        od_cpu_fail(device, "oneDNN cannot prepare a convolution; take a smaller batch or "
+                            "--blas openblas");
+        return NULL;
+    }
+    const size_t own = s->weights_floats + s->scratchpad_floats;
+    float *scratch = od_cpu_shared_scratch(device, own + spare);
+    if (scratch == NULL) {
+        return NULL;
+    }
+    o->bias = o->bias != NULL ? o->bias : scratch + own;
+    if (set_memory(s, o, scratch) != dnnl_success ||
+        execute(s, device->convolutions->stream) != dnnl_success) {
+        od_cpu_fail(device, "oneDNN cannot compute a convolution; take a smaller batch or "
+                            "--blas openblas");
+        return NULL;
+    }
+    return scratch + own;
+}
+
+// oneDNN's handles are not const; what it reads it leaves alone.
+static void *handle(const float *values) {
+    union {
+        const float *in;
+        void *out;
+    } cast = {values};
+    return cast.out;
+}
+
+void od_cpu_onednn_conv_forward(od_device *device, float *y, const float *x, const float *w,
+                                const float *b, const od_conv2d *conv) {
+    operands o = {handle(x), handle(w), handle(b), y};
+    (void)run(device, FORWARD, conv, &o, 0);
+}
+
+void od_cpu_onednn_conv_backward(od_device *device, float *dx, float *dw, float *db,
+                                 const float *dy, const float *x, const float *w,
+                                 const od_conv2d *conv) {
+    if (dx != NULL) {
+        operands o = {dx, handle(w), NULL, handle(dy)};
+        if (run(device, GRADIENT_X, conv, &o, 0) == NULL) {
+            return;
+        }
+    }
+    operands o = {handle(x), dw, NULL, handle(dy)};
+    const float *new_db = run(device, GRADIENT_W, conv, &o, (size_t)conv->out);
+    if (new_db != NULL) {
+        device->loops->add(db, db, new_db, conv->out);
+    }
+}
+
+#endif
