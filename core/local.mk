@@ -50,10 +50,13 @@ libcore_a_SOURCES += \
 	core/backend/cpu/onednn_conv.c \
 	core/backend/cpu/openblas.c \
 	core/backend/cpu/parameters.c \
+	core/backend/cpu/pattern.c \
+	core/backend/cpu/random.c \
 	core/backend/cpu/rows.c \
 	core/backend/cpu/tokens.c \
 	core/backend/host.c core/backend/host.h \
 	core/backend/kernels.h \
+	core/backend/pattern.h \
 	core/backend/ref/attention.c \
 	core/backend/ref/batchnorm.c \
 	core/backend/ref/connect.c \
@@ -62,7 +65,9 @@ libcore_a_SOURCES += \
 	core/backend/ref/loss.c \
 	core/backend/ref/matmul.c \
 	core/backend/ref/parameters.c \
+	core/backend/ref/pattern.c \
 	core/backend/ref/pointwise.c \
+	core/backend/ref/random.c \
 	core/backend/ref/ref.c core/backend/ref/ref.h \
 	core/backend/ref/tokens.c
 
@@ -76,15 +81,19 @@ libcore_a_SOURCES += \
 	core/op/avgpool.c \
 	core/op/batchnorm.c \
 	core/op/connect.c \
+	core/op/connect_conv1x1.c \
 	core/op/connect_layernorm.c \
+	core/op/connect_rows.h \
 	core/op/conv2d.c \
 	core/op/cross_entropy.c \
+	core/op/drop.c \
 	core/op/embed_tokens.c \
 	core/op/first_token.c \
 	core/op/gelu.c \
 	core/op/layernorm.c \
 	core/op/linear.c core/op/linear.h \
 	core/op/linear_gelu.c \
+	core/op/noise.c \
 	core/op/op.c core/op/op.h \
 	core/op/patchify.c
 
@@ -98,6 +107,7 @@ libcore_a_SOURCES += \
 libcore_a_SOURCES += \
 	core/train/optimizer.c core/train/optimizer.h \
 	core/train/schedule.c core/train/schedule.h \
+	core/train/statistics.c core/train/statistics.h \
 	core/train/trainer.c core/train/trainer.h \
 	core/train/trainer_plan.c \
 	core/train/trainer_private.h \
@@ -113,7 +123,9 @@ loops_sources = \
 	core/backend/cpu/loops/loops.c core/backend/cpu/loops/loops.h \
 	core/backend/cpu/loops/loss.c \
 	core/backend/cpu/loops/parameters.c \
+	core/backend/cpu/loops/pattern.c \
 	core/backend/cpu/loops/pointwise.c \
+	core/backend/cpu/loops/random.c \
 	core/backend/cpu/loops/vector.h
 loops_cflags = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(OD_LOOPS_CFLAGS)
 noinst_LIBRARIES += libloops_base.a

@@ -112,6 +112,8 @@ static void read_model(spec_reader *reader, od_model_spec *out) {
     out->depth = integer_or(reader, "model.depth", out->depth);
     out->heads = integer_or(reader, "model.heads", out->heads);
     out->patch_size = integer_or(reader, "model.patch_size", out->patch_size);
+    out->drop_path = (float)number(reader, "model.drop_path");
+    out->mlp_dropout = (float)number(reader, "model.mlp_dropout");
     out->layernorm_head = flag(reader, "model.layernorm_head");
     if (od_resnet_blocks(out->arch) > 0) {
         out->width = out->heads = out->patch_size = 0;
@@ -131,6 +133,18 @@ static void read_blocks(spec_reader *reader, od_residual_spec *out) {
     }
 }
 
+static od_pattern read_pattern(spec_reader *reader) {
+    static const char *const patterns[] = {
+        [OD_PATTERN_DEFAULT] = "default",
+        [OD_PATTERN_REZERO] = "rezero",
+        [OD_PATTERN_REZERO_CONSTRAINED] = "rezero_constrained",
+        [OD_PATTERN_RESCALE] = "rescale_stream",
+    };
+    od_pattern pattern = (od_pattern)name_index(reader, "residual.pattern", patterns, 4);
+    bool convolves = strcmp(text(reader, "residual.rescale_mode"), "conv1x1") == 0;
+    return pattern == OD_PATTERN_RESCALE && convolves ? OD_PATTERN_RESCALE_CONV : pattern;
+}
+
 static void read_residual(spec_reader *reader, od_residual_spec *out) {
     static const char *const connections[] = {"linear", "orthogonal"};
     bool orthogonal = name_index(reader, "residual.connection", connections, 2) == 1;
@@ -138,7 +152,12 @@ static void read_residual(spec_reader *reader, od_residual_spec *out) {
     out->connection = orthogonal ? OD_CONNECT_ORTHOGONAL
                       : negative ? OD_CONNECT_NEGATIVE
                                  : OD_CONNECT_LINEAR;
+    out->global = strcmp(text(reader, "residual.method"), "global") == 0;
+    out->pattern = read_pattern(reader);
     out->eps = (float)number(reader, "residual.eps");
+    out->probability = (float)number_or(reader, "residual.probability", 1);
+    out->is_drawn = out->probability < 1;
+    out->perturbation = (float)number_or(reader, "residual.perturbation", 0);
     read_blocks(reader, out);
 }
 

@@ -31,12 +31,18 @@ typedef struct od_model_spec {
     int64_t width, depth, heads, patch_size;
     bool layernorm_head;                   // of a resnet
     int64_t image_size, channels, classes; // of the data set
+    float drop_path, mlp_dropout;          // of a vit: shares that are dropped in training
 } od_model_spec;
 
 typedef struct od_residual_spec {
     od_connection connection;                  // of the blocks below
     bool orthogonal_block[OD_SPEC_MAX_BLOCKS]; // where false and connection is orthogonal: linear
+    bool global;                               // method "global": a conv net's row is a sample
+    od_pattern pattern;                        // the rescale mode included
     float eps;
+    bool is_drawn; // an orthogonal block is so with this probability in a step; else always
+    float probability;
+    float perturbation; // standard deviation of the noise added to f; 0: none
 } od_residual_spec;
 
 typedef struct od_data_spec {

@@ -21,12 +21,6 @@ static const struct {
     const char *allowed; // JSON: an array of the values that this version can do
     const char *remedy;
 } limits[] = {
-    {"model.drop_path", "[0]", "this version has no drop path; give 0"},
-    {"model.mlp_dropout", "[0]", "this version has no dropout; give 0"},
-    {"residual.pattern", "[\"default\"]", "this version has no patterns; give \"default\""},
-    {"residual.probability", "[null, 1]",
-     "this version cannot draw the connection in each step; give null"},
-    {"residual.perturbation", "[null, 0]", "this version adds no noise; give null"},
     {"data.dataset", "[\"fashion-mnist\", \"mnist\", \"cifar10\", \"cifar100\"]",
      "this version cannot read it; give \"fashion-mnist\", \"mnist\", \"cifar10\" or \"cifar100\""},
     {"data.mixup", "[null]", "this version has no mixup; give null"},
@@ -169,11 +163,12 @@ static od_status check_method(const spec_pair *pair, od_faults *faults) {
         OD_TRY(od_faults_add(faults, "/residual/method",
                              "is \"negative\", which goes with the linear connection only"));
     }
-    if (strcmp(text_at(pair, "residual.method"), "global") == 0 && !is_vit(pair) &&
-        pair->spec->residual.connection == OD_CONNECT_ORTHOGONAL) {
-        OD_TRY(od_faults_add(faults, "/residual/method",
-                             "is \"global\", which this version cannot do in a resnet; give "
-                             "\"feature\""));
+    if (strcmp(text_at(pair, "residual.method"), "negative") == 0 &&
+        pair->spec->residual.pattern != OD_PATTERN_DEFAULT) {
+        OD_TRY(od_faults_add(faults, "/residual/pattern",
+                             "is \"%s\"; the method \"negative\" takes no pattern; give "
+                             "\"default\"",
+                             text_at(pair, "residual.pattern")));
     }
     if (strcmp(text_at(pair, "residual.rescale_mode"), "conv1x1") == 0 && is_vit(pair)) {
         OD_TRY(od_faults_add(faults, "/residual/rescale_mode",
@@ -182,6 +177,32 @@ static od_status check_method(const spec_pair *pair, od_faults *faults) {
     if (!(pair->spec->residual.eps >= FLT_MIN)) {
         OD_TRY(od_faults_add(faults, "/residual/eps", "is too small for float32; give %g or more",
                              (double)FLT_MIN));
+    }
+    return OD_OK;
+}
+
+static od_status check_probability(const spec_pair *pair, od_faults *faults) {
+    if (!pair->spec->residual.is_drawn ||
+        pair->spec->residual.connection == OD_CONNECT_ORTHOGONAL) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/residual/probability",
+                         "is %g, which goes with the orthogonal connection only; give null",
+                         (double)pair->spec->residual.probability);
+}
+
+static od_status check_drops(const spec_pair *pair, od_faults *faults) {
+    const od_model_spec *model = &pair->spec->model;
+    const struct {
+        const char *pointer;
+        float rate;
+    } drops[] = {{"/model/drop_path", model->drop_path},
+                 {"/model/mlp_dropout", model->mlp_dropout}};
+    for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
+        if (drops[i].rate > 0 && !is_vit(pair)) {
+            OD_TRY(od_faults_add(faults, drops[i].pointer,
+                                 "is %g, which goes with vit only; give 0", (double)drops[i].rate));
+        }
     }
     return OD_OK;
 }
@@ -241,8 +262,10 @@ static const struct {
     {check_sizes, MODEL "/model/width /model/depth /model/heads"},
     {check_heads, MODEL "/model/width /model/heads"},
     {check_patch, "/model/arch /model/patch_size /data/dataset"},
-    {check_method, "/model/arch /residual/connection /residual/method /residual/rescale_mode "
-                   "/residual/eps"},
+    {check_method, "/model/arch /residual/connection /residual/method /residual/pattern "
+                   "/residual/rescale_mode /residual/eps"},
+    {check_probability, "/residual/connection /residual/probability"},
+    {check_drops, "/model/arch /model/drop_path /model/mlp_dropout"},
     {check_blocks, MODEL "/model/depth /residual/blocks"},
     {check_root, "/data/root"},
     {check_accumulation, "/train/batch_size /train/grad_accumulate_steps"},

@@ -36,21 +36,58 @@ cJSON *od_meter_take(od_meter *meter, const od_step_result *step) {
     return values;
 }
 
-// Means over the connections called tag, or over all of them for "all".
-static void add_mean(cJSON *values, const od_connection_stats *stats, int count, const char *tag) {
-    bool all = strcmp(tag, "all") == 0;
-    for (int s = 0; s < OD_CONNECT_STATS; s++) {
-        char name[NAME_BYTES];
-        double sum = 0;
-        int summed = 0;
-        for (int c = 0; c < count; c++) {
-            if (all || strcmp(stats[c].tag, tag) == 0) {
-                sum += stats[c].values[s];
-                summed++;
+// Statistic number s of a connection: the six, then those of its pattern. NULL behind the last.
+static const char *statistic(const od_connection_stats *stats, int s, double *value) {
+    if (s < OD_CONNECT_STATS) {
+        *value = stats->values[s];
+        return od_connection_stat_names[s];
+    }
+    if (s < OD_CONNECT_STATS + stats->extra_count) {
+        const od_extra_statistic *extra = &stats->extras[s - OD_CONNECT_STATS];
+        *value = extra->value;
+        return extra->name;
+    }
+    return NULL;
+}
+
+// A mean over the connections called tag, or over all of them for "all", that have the statistic.
+typedef struct mean {
+    double sum;
+    int count;
+} mean;
+
+static mean mean_of(const od_connection_stats *stats, int count, const char *tag,
+                    const char *name) {
+    const bool all = strcmp(tag, "all") == 0;
+    mean out = {0};
+    for (int c = 0; c < count; c++) {
+        const char *found;
+        double value;
+        for (int s = 0; (found = statistic(&stats[c], s, &value)) != NULL; s++) {
+            if (strcmp(found, name) == 0 && (all || strcmp(stats[c].tag, tag) == 0)) {
+                out.sum += value;
+                out.count++;
             }
         }
-        snprintf(name, sizeof name, "activation/%s/mean/%s", tag, od_connection_stat_names[s]);
-        add(values, name, sum / summed);
+    }
+    return out;
+}
+
+// Connections of one network may have different statistics: where they are drawn in each step.
+static void add_means(cJSON *values, const od_connection_stats *stats, int count, const char *tag) {
+    for (int c = 0; c < count; c++) {
+        const char *name;
+        double value;
+        for (int s = 0; (name = statistic(&stats[c], s, &value)) != NULL; s++) {
+            char series[NAME_BYTES];
+            snprintf(series, sizeof series, "activation/%s/mean/%s", tag, name);
+            if (cJSON_GetObjectItemCaseSensitive(values, series) == NULL) {
+                const mean m = mean_of(stats, count, tag, name);
+                if (m.count > 0) {
+                    add(values, series, m.sum / m.count);
+                }
+            }
+        }
     }
 }
 
@@ -65,20 +102,22 @@ static bool is_first_of_its_tag(const od_connection_stats *stats, int c) {
 
 void od_meter_add_stats(cJSON *values, const od_connection_stats *stats, int count) {
     for (int c = 0; c < count; c++) {
-        for (int s = 0; s < OD_CONNECT_STATS; s++) {
-            char name[NAME_BYTES];
-            snprintf(name, sizeof name, "activation/%s/block%02d/%s", stats[c].tag, stats[c].block,
-                     od_connection_stat_names[s]);
-            add(values, name, stats[c].values[s]);
+        const char *name;
+        double value;
+        for (int s = 0; (name = statistic(&stats[c], s, &value)) != NULL; s++) {
+            char series[NAME_BYTES];
+            snprintf(series, sizeof series, "activation/%s/block%02d/%s", stats[c].tag,
+                     stats[c].block, name);
+            add(values, series, value);
         }
     }
     for (int c = 0; c < count; c++) {
         if (is_first_of_its_tag(stats, c)) {
-            add_mean(values, stats, count, stats[c].tag);
+            add_means(values, stats, count, stats[c].tag);
         }
     }
     if (count > 0) {
-        add_mean(values, stats, count, "all");
+        add_means(values, stats, count, "all");
     }
 }
 

@@ -18,6 +18,7 @@
 #define OD_CORE_BACKEND_BACKEND_H
 
 #include "base/error.h"
+#include "core/rng/philox.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,40 @@ typedef enum od_connection {
 // max(<x,x>, eps) in its place. The squared norms of f, f_par and f_ortho are clamped from below
 // by eps. (arXiv 2505.11881 and its reference implementation.)
 enum { OD_CONNECT_STATS = 6 };
+
+// On top of the linear and the orthogonal connection. With s and n as above, f_par = s x and
+// f_ortho = f - s x, the new stream is y = p x + q f + r s x, where a is a learnable scalar:
+typedef enum od_pattern {
+    OD_PATTERN_DEFAULT,            // the connection itself
+    OD_PATTERN_REZERO,             // linear x + a f; orthogonal x + a f_ortho
+    OD_PATTERN_REZERO_CONSTRAINED, // x + cos(a) f_par + sin(a) f_ortho
+    OD_PATTERN_RESCALE,            // (1 + a) x + f_ortho
+    OD_PATTERN_RESCALE_CONV,       // u + f_ortho, u = a product with x that the caller computes
+} od_pattern;
+
+// What a pattern's statistics are: the six above, of what the pattern makes of f (as the reference
+// has it), then the values that follow, means over rows where they are of rows. f_in is what y
+// adds to x.
+//   rezero linear                  all of f, f_par, f_ortho
+//   rezero orthogonal              f_ortho and f_in are a f_ortho; f_par is unscaled
+//   rezero_constrained linear      cos(a) f_par, sin(a) f_ortho; the cosine is that of f
+//   rezero_constrained orthogonal  cos(a) f_par, sin(a) f_ortho; the cosine is that of their sum
+//   rescale                        f_par is (1 + a) x - x or u - x, f_in its sum with f_ortho
+enum {
+    OD_PATTERN_STAT_SCALAR = OD_CONNECT_STATS, // a; 0 where there is none
+    OD_PATTERN_STAT_PAR_RAW,                   // ||s x||^2, not clamped
+    OD_PATTERN_STAT_ORTHO_RAW,                 // ||f - s x||^2, not clamped
+    OD_PATTERN_STAT_SCALED_X,                  // ||p x||^2 or ||u||^2, clamped from below by eps
+    OD_PATTERN_STAT_RATIO,                     // the same / ||x||^2
+    OD_PATTERN_STATS,
+};
+
+typedef struct od_pattern_options {
+    od_connection connection; // linear or orthogonal
+    od_pattern pattern;       // not the default
+    float eps;
+    const float *scalar; // a, in device memory; NULL for OD_PATTERN_RESCALE_CONV
+} od_pattern_options;
 
 typedef struct od_adam_options {
     double lr, beta1, beta2, eps, weight_decay;
@@ -158,6 +193,32 @@ typedef struct od_backend {
                                       float *rstd, float *coef, float *stats, const float *x,
                                       const float *f, int64_t rows, int64_t n,
                                       od_connection connection, float eps, float norm_eps);
+
+    // The same with a pattern. coef as above, for every connection. stats: NULL or
+    // float[OD_PATTERN_STATS]. With OD_PATTERN_RESCALE_CONV y holds u and becomes u + f_ortho.
+    void (*pattern_forward)(od_device *device, float *y, float *coef, float *stats, const float *x,
+                            const float *f, int64_t rows, int64_t n,
+                            const od_pattern_options *options);
+    // With b = <g,x> / n:  df = q g + r b x,  dx = p g + r s g + r b f - 2 r s b x, where the last
+    // term is missing in rows whose n is clamped to eps. dx may be g. *dscalar (NULL without one)
+    // += p' sum <g,x> + q' sum <g,f> + r' sum s <g,x>, the derivatives by a. With
+    // OD_PATTERN_RESCALE_CONV p is 0: the gradient of u is g.
+    void (*pattern_backward)(od_device *device, float *dx, float *df, float *dscalar,
+                             const float *g, const float *x, const float *f, const float *coef,
+                             int64_t rows, int64_t n, const od_pattern_options *options,
+                             bool accumulate_dx);
+
+    // --- randomness -------------------------------------------------------------------------
+    // draws names a stream (od_philox_init) and is not changed; draw i is word i % 4 of its block
+    // i / 4, as od_philox_next gives them. y may be x.
+    // Values come in groups of `group`: group k is kept, times 1 / (1 - rate), where the uniform of
+    // draw k (od_philox_uniform) is at least rate; else it is 0.
+    void (*drop)(od_device *device, float *y, const float *x, int64_t count, int64_t group,
+                 float rate, const od_philox *draws);
+    // y = x + scale z. Of draws 2k and 2k + 1, by Box and Muller: radius = sqrt(-2 log((d + 1) /
+    // 2^32)), angle = 2 pi d' / 2^32, z[2k] = radius cos(angle), z[2k+1] = radius sin(angle).
+    void (*add_noise)(od_device *device, float *y, const float *x, int64_t count, float scale,
+                      const od_philox *draws);
 
     // --- tokens -----------------------------------------------------------------------------
     // patches [batch * (height/p) * (width/p), channels * p * p] from images [batch, height, width,

@@ -20,6 +20,10 @@
     X(connect_forward)           \
     X(connect_backward)          \
     X(connect_layernorm_forward) \
+    X(pattern_forward)           \
+    X(pattern_backward)          \
+    X(drop)                      \
+    X(add_noise)                 \
     X(patchify)                  \
     X(embed_tokens_forward)      \
     X(embed_tokens_backward)     \

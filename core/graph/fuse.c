@@ -37,7 +37,8 @@ static void fuse_connect_layernorm(od_graph *graph, int index) {
     od_node *connect = &graph->nodes[index];
     const int stream = connect->outputs[0];
     od_node *norm = reader_of(graph, index, stream, OD_OP_LAYERNORM);
-    if (norm == NULL || norm->input_count != 1 || graph->values[stream].consumers < 2) {
+    if (norm == NULL || norm->input_count != 1 || graph->values[stream].consumers < 2 ||
+        connect->attributes.pattern != OD_PATTERN_DEFAULT || connect->attributes.global) {
         return;
     }
     const int coef = connect->saved[0];

@@ -68,6 +68,9 @@ typedef enum od_op_kind {
     OD_OP_ATTENTION,
     OD_OP_CONNECT,
     OD_OP_CONNECT_LAYERNORM,
+    OD_OP_CONNECT_CONV1X1,
+    OD_OP_DROP,
+    OD_OP_NOISE,
     OD_OP_EMBED_TOKENS,
     OD_OP_FIRST_TOKEN,
     OD_OP_CROSS_ENTROPY,
@@ -81,8 +84,14 @@ typedef struct od_attributes {
     int64_t heads;            // attention
     int64_t patch;            // patchify
     int64_t stride, padding;  // conv2d
-    od_connection connection; // connect, connect_layernorm
-    float eps;                // connect, connect_layernorm, layernorm, batchnorm
+    od_connection connection; // connect, connect_layernorm, connect_conv1x1
+    od_pattern pattern;       // connect
+    bool global;              // connect, connect_conv1x1: orthogonal rows are whole samples
+    float eps;                // of connections, layernorm, batchnorm
+    float rate;               // drop: the share that is dropped
+    bool whole_samples;       // drop: a draw for each sample, not for each value
+    float noise;              // noise: its standard deviation
+    int64_t layer;            // drop, noise: names the node's stream of draws, in each purpose
     float norm_eps;           // connect_layernorm
     float momentum;           // batchnorm: the share of this batch in the running statistics
     bool relu;                // batchnorm: a ReLU follows

@@ -13,6 +13,9 @@
 enum {
     OD_PLAN_ALIGNMENT = 64,    // bytes
     OD_PLAN_STATS_STRIDE = 16, // floats from one connection's statistics to the next
+    // There: OD_CONNECT_STATS or OD_PATTERN_STATS floats, and of a 1x1 convolution that scales the
+    // stream the sum of its squared weights, a double.
+    OD_CONNECT_WEIGHT_SQUARES = 14,
 };
 
 typedef struct od_plan {

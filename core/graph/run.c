@@ -95,7 +95,8 @@ void od_run_bind(od_run *run, int value, void *memory, float *gradient) {
 
 static od_op_call call_of(const od_run *run, const od_run_options *options, int n) {
     const od_node *node = &run->graph->nodes[n];
-    const bool stats = options->want_stats && node->connection >= 0;
+    const bool connects = node->connection >= 0;
+    const bool stats = options->want_stats && connects;
     return (od_op_call){
         .graph = run->graph,
         .node = node,
@@ -107,6 +108,9 @@ static od_op_call call_of(const od_run *run, const od_run_options *options, int 
         .training = options->training,
         .recompute = options->recompute,
         .loss_scale = options->loss_scale,
+        .linear = connects && options->linear != NULL && options->linear[node->connection],
+        .seed = options->seed,
+        .draw = options->draw,
         .stats = stats ? run->stats + node->connection * OD_PLAN_STATS_STRIDE : NULL,
     };
 }

@@ -23,6 +23,12 @@ typedef struct od_run_options {
     bool want_stats;  // fill od_run_stats
     bool recompute;   // a second forward of the same batch: states do not change again
     float loss_scale; // of the gradient of the sum of losses
+    // The connections that are linear in this run though they are planned orthogonal:
+    // [connection_count], or NULL for none.
+    const bool *linear;
+    // Randomness: the job's seed, and a number that no other micro-batch of training (or of
+    // evaluation) has. The same pair gives the same masks and the same noise.
+    uint64_t seed, draw;
 } od_run_options;
 
 // Queue the kernels; failures show in the backend's sync. Forward must precede backward, with the

@@ -89,7 +89,9 @@ int64_t od_model_parameters(const od_model *model) {
     return count;
 }
 
-static void fill(od_philox *stream, const od_init *init, int64_t count, float *values) {
+// side: of the matrix, for the identity.
+static void fill(od_philox *stream, const od_init *init, int64_t count, int64_t side,
+                 float *values) {
     for (int64_t i = 0; i < count; i++) {
         switch (init->kind) {
         case OD_INIT_CONSTANT:
@@ -100,6 +102,9 @@ static void fill(od_philox *stream, const od_init *init, int64_t count, float *v
             break;
         case OD_INIT_NORMAL:
             values[i] = od_philox_normal(stream) * init->scale;
+            break;
+        case OD_INIT_IDENTITY:
+            values[i] = i % (side + 1) == 0 ? init->scale : 0;
             break;
         }
     }
@@ -112,7 +117,8 @@ void od_model_init_tensor(const od_model *model, int index, uint64_t seed, float
     }
     od_philox stream;
     od_philox_init(&stream, seed, OD_PURPOSE_INIT, 0, number);
-    fill(&stream, &model->tensors[index].init, model->tensors[index].count, values);
+    const od_model_tensor *tensor = &model->tensors[index];
+    fill(&stream, &tensor->init, tensor->count, tensor->shape[0], values);
 }
 
 // An entry of one value that is in files alone, at the end of the list, or NULL after a fault.

@@ -12,6 +12,7 @@ typedef enum od_init_kind {
     OD_INIT_CONSTANT, // scale
     OD_INIT_UNIFORM,  // in [-scale, scale)
     OD_INIT_NORMAL,   // mean 0, standard deviation scale
+    OD_INIT_IDENTITY, // of a square matrix, times scale
 } od_init_kind;
 
 typedef struct od_init {

@@ -128,18 +128,59 @@ static int linear(resnet *r, const char *module, int x, int64_t in, int64_t out)
 
 // --- blocks --------------------------------------------------------------------------------
 
-static int connect(resnet *r, int x, int f) {
+// The learnable value of the pattern: a scalar, or the weight of a 1x1 convolution of the stream that
+// starts as the identity; -1 without a pattern.
+static int pattern_parameter(resnet *r, const char *module, int64_t channels) {
+    static const char *const scalars[] = {
+        [OD_PATTERN_REZERO] = "conv_alpha",
+        [OD_PATTERN_REZERO_CONSTRAINED] = "conv_theta",
+        [OD_PATTERN_RESCALE] = "conv_rescale_alpha",
+    };
+    const od_pattern pattern = r->spec->residual.pattern;
+    char name[OD_TENSOR_NAME_BYTES];
+    if (pattern == OD_PATTERN_DEFAULT) {
+        return -1;
+    }
+    if (pattern != OD_PATTERN_RESCALE_CONV) {
+        snprintf(name, sizeof name, "%s._pattern_params", module);
+        return vector(r, name, scalars[pattern], 1, constant(0));
+    }
+    snprintf(name, sizeof name, "%s._pattern_modules.conv_rescale_proj.weight", module);
+    return od_model_add_parameter(r->model, name, 4, (const int64_t[]){channels, channels, 1, 1},
+                                  (od_shape){2, {channels, channels}},
+                                  (od_init){OD_INIT_IDENTITY, 1});
+}
+
+static int perturb(resnet *r, int f) {
+    if (r->spec->residual.perturbation <= 0) {
+        return f;
+    }
+    return od_graph_add(
+        r->graph, &(od_node_spec){
+                      .op = OD_OP_NOISE,
+                      .name = "perturbed",
+                      .inputs = {f},
+                      .input_count = 1,
+                      .attributes = {.noise = r->spec->residual.perturbation, .layer = r->block},
+                  });
+}
+
+static int connect(resnet *r, int x, int f, int learnable) {
     const od_residual_spec *residual = &r->spec->residual;
     const bool linear_here =
         residual->connection == OD_CONNECT_ORTHOGONAL && !residual->orthogonal_block[r->block];
+    const bool convolves = residual->pattern == OD_PATTERN_RESCALE_CONV;
+    const int perturbed = perturb(r, f);
     return od_graph_add(
         r->graph,
         &(od_node_spec){
-            .op = OD_OP_CONNECT,
+            .op = convolves ? OD_OP_CONNECT_CONV1X1 : OD_OP_CONNECT,
             .name = "conv",
-            .inputs = {x, f},
-            .input_count = 2,
+            .inputs = {x, convolves ? learnable : perturbed, convolves ? perturbed : learnable},
+            .input_count = residual->pattern == OD_PATTERN_DEFAULT ? 2 : 3,
             .attributes = {.connection = linear_here ? OD_CONNECT_LINEAR : residual->connection,
+                           .pattern = residual->pattern,
+                           .global = residual->global,
                            .eps = residual->eps},
             .tag = "conv",
         });
@@ -173,13 +214,14 @@ static int block(resnet *r, const char *module, int x, int64_t width, int64_t st
     od_graph_set_block(r->graph, r->block);
     snprintf(name, sizeof name, "%s.residual_eps", module);
     od_model_add_buffer(r->model, name, 0, r->spec->residual.eps);
+    const int learnable = pattern_parameter(r, module, out);
     const int f = branch(r, module, x, bottleneck ? narrow : basic, bottleneck ? 3 : 2);
     if (stride != 1 || r->channels != out) {
         snprintf(name, sizeof name, "%s.shortcut", module);
         x = conv(r, name, x, r->channels, out, 1, stride);
     }
     r->channels = out;
-    x = connect(r, x, f);
+    x = connect(r, x, f, learnable);
     r->block++;
     return x;
 }

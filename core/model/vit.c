@@ -15,8 +15,15 @@ typedef struct pair {
     int weight, bias;
 } pair;
 
+// The connections of a block, and its nodes that drop: their order numbers their draws.
+enum { ATTN, MLP, CONNECTIONS };
+enum { DROP_ATTN_PATH, DROP_GELU, DROP_FC2, DROP_MLP_PATH, DROPS };
+static const char *const tags[CONNECTIONS] = {[ATTN] = "attn", [MLP] = "mlp"};
+
 typedef struct vit_block {
+    int64_t index;
     pair qkv, proj, fc1, fc2;
+    int scalars[CONNECTIONS]; // of the pattern; -1: none
 } vit_block;
 
 typedef struct vit {
@@ -66,6 +73,26 @@ static void embedding_parameters(vit *v) {
     v->patchify.bias = vector(v, "patchify", "bias", width, uniform(v->patch_values));
 }
 
+// What the reference calls a pattern's learnable scalar.
+static const char *const scalar_names[] = {
+    [OD_PATTERN_REZERO] = "alpha",
+    [OD_PATTERN_REZERO_CONSTRAINED] = "theta",
+    [OD_PATTERN_RESCALE] = "rescale_alpha",
+};
+
+static void pattern_parameters(vit *v, vit_block *block) {
+    const od_pattern pattern = v->spec->residual.pattern;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        block->scalars[i] = -1;
+        if (pattern != OD_PATTERN_DEFAULT) {
+            char module[OD_TENSOR_NAME_BYTES], part[32];
+            snprintf(module, sizeof module, "blocks.%d._pattern_params", (int)block->index);
+            snprintf(part, sizeof part, "%s_%s", tags[i], scalar_names[pattern]);
+            block->scalars[i] = vector(v, module, part, 1, constant(0));
+        }
+    }
+}
+
 static vit_block block_parameters(vit *v, int64_t index) {
     char name[4][OD_TENSOR_NAME_BYTES];
     const char *const parts[] = {"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"};
@@ -76,12 +103,13 @@ static vit_block block_parameters(vit *v, int64_t index) {
     snprintf(eps, sizeof eps, "blocks.%d.residual_eps", (int)index);
     od_model_add_buffer(v->model, eps, 1, v->spec->residual.eps);
     const int64_t width = v->width, hidden = MLP_RATIO * width;
-    return (vit_block){
-        .qkv = linear_parameters(v, name[0], width, 3 * width),
-        .proj = linear_parameters(v, name[1], width, width),
-        .fc1 = linear_parameters(v, name[2], width, hidden),
-        .fc2 = linear_parameters(v, name[3], hidden, width),
-    };
+    vit_block block = {.index = index};
+    pattern_parameters(v, &block);
+    block.qkv = linear_parameters(v, name[0], width, 3 * width);
+    block.proj = linear_parameters(v, name[1], width, width);
+    block.fc1 = linear_parameters(v, name[2], width, hidden);
+    block.fc2 = linear_parameters(v, name[3], hidden, width);
+    return block;
 }
 
 static void head_parameters(vit *v) {
@@ -111,20 +139,56 @@ static int norm(vit *v, const char *name, int x) {
                                   });
 }
 
-static int connect(vit *v, const char *tag, int64_t block, int x, int f) {
+// x itself where nothing is dropped.
+static int drop(vit *v, const vit_block *block, int place, int x) {
+    const bool is_path = place == DROP_ATTN_PATH || place == DROP_MLP_PATH;
+    const float rate = is_path ? v->spec->model.drop_path : v->spec->model.mlp_dropout;
+    if (rate <= 0) {
+        return x;
+    }
+    return od_graph_add(v->graph, &(od_node_spec){
+                                      .op = OD_OP_DROP,
+                                      .name = "drop",
+                                      .inputs = {x},
+                                      .input_count = 1,
+                                      .attributes = {.rate = rate,
+                                                     .whole_samples = is_path,
+                                                     .layer = block->index * DROPS + place},
+                                  });
+}
+
+static int perturb(vit *v, const vit_block *block, int which, int f) {
+    if (v->spec->residual.perturbation <= 0) {
+        return f;
+    }
+    return od_graph_add(v->graph, &(od_node_spec){
+                                      .op = OD_OP_NOISE,
+                                      .name = "perturbed",
+                                      .inputs = {f},
+                                      .input_count = 1,
+                                      .attributes = {.noise = v->spec->residual.perturbation,
+                                                     .layer = block->index * CONNECTIONS + which},
+                                  });
+}
+
+// which: ATTN or MLP. A row is a token's channels; method "global" means the same in a ViT.
+static int connect(vit *v, const vit_block *block, int which, int x, int f) {
     const od_residual_spec *residual = &v->spec->residual;
     const bool linear_here =
-        residual->connection == OD_CONNECT_ORTHOGONAL && !residual->orthogonal_block[block];
+        residual->connection == OD_CONNECT_ORTHOGONAL && !residual->orthogonal_block[block->index];
+    const int perturbed = perturb(v, block, which, f);
+    const int scalar = block->scalars[which];
     return od_graph_add(
         v->graph,
         &(od_node_spec){
             .op = OD_OP_CONNECT,
-            .name = tag,
-            .inputs = {x, f},
-            .input_count = 2,
+            .name = tags[which],
+            .inputs = {x, perturbed, scalar},
+            .input_count = residual->pattern == OD_PATTERN_DEFAULT ? 2 : 3,
             .attributes = {.connection = linear_here ? OD_CONNECT_LINEAR : residual->connection,
+                           .pattern = residual->pattern,
                            .eps = residual->eps},
-            .tag = tag,
+            .tag = tags[which],
         });
 }
 
@@ -154,7 +218,7 @@ static int attention(vit *v, const vit_block *block, int x) {
                                                  .input_count = 1,
                                                  .attributes.heads = v->spec->model.heads,
                                              });
-    return linear(v, "proj", mixed, block->proj);
+    return drop(v, block, DROP_ATTN_PATH, linear(v, "proj", mixed, block->proj));
 }
 
 static int mlp(vit *v, const vit_block *block, int x) {
@@ -165,15 +229,17 @@ static int mlp(vit *v, const vit_block *block, int x) {
                                                   .inputs = {hidden},
                                                   .input_count = 1,
                                               });
-    return linear(v, "fc2", active, block->fc2);
+    const int dropped = drop(v, block, DROP_GELU, active);
+    const int out = drop(v, block, DROP_FC2, linear(v, "fc2", dropped, block->fc2));
+    return drop(v, block, DROP_MLP_PATH, out);
 }
 
 static int blocks(vit *v, int x) {
     for (int64_t i = 0; i < v->spec->model.depth; i++) {
         const vit_block block = block_parameters(v, i);
         od_graph_set_block(v->graph, (int)i);
-        x = connect(v, "attn", i, x, attention(v, &block, x));
-        x = connect(v, "mlp", i, x, mlp(v, &block, x));
+        x = connect(v, &block, ATTN, x, attention(v, &block, x));
+        x = connect(v, &block, MLP, x, mlp(v, &block, x));
     }
     od_graph_set_block(v->graph, -1);
     return x;
@@ -225,7 +291,8 @@ static void network(vit *v) {
     keep(v->graph, model);
 }
 
-static od_status check(const od_model_spec *spec, od_error *error) {
+static od_status check(const od_model_spec *spec, const od_residual_spec *residual,
+                       od_error *error) {
     if (spec->width < 1 || spec->depth < 1 || spec->heads < 1 || spec->patch_size < 1 ||
         spec->depth > OD_SPEC_MAX_BLOCKS) {
         return od_error_set(error, OD_E_INVALID,
@@ -244,11 +311,15 @@ static od_status check(const od_model_spec *spec, od_error *error) {
                             "patch_size is %lld and does not divide the image's %lld pixels",
                             (long long)spec->patch_size, (long long)spec->image_size);
     }
+    if (residual->pattern == OD_PATTERN_RESCALE_CONV) {
+        return od_error_set(error, OD_E_INVALID,
+                            "rescale_mode is \"conv1x1\", which goes with a resnet only");
+    }
     return OD_OK;
 }
 
 od_status od_vit_build(const od_spec *spec, od_model *model, od_error *error) {
-    OD_TRY(check(&spec->model, error));
+    OD_TRY(check(&spec->model, &spec->residual, error));
     const int64_t side = spec->model.image_size / spec->model.patch_size;
     vit v = {
         .spec = spec,

@@ -22,7 +22,7 @@ static void forward(const od_op_call *call) {
         call->device, od_op_output(call, Y), od_op_output(call, Z), od_op_saved(call, MEAN),
         od_op_saved(call, RSTD), od_op_saved(call, COEF), call->stats, od_op_input(call, 0),
         od_op_input(call, 1), od_op_rows(call, 0), od_op_channels(call->graph, call->node, 0),
-        attributes->connection, attributes->eps, attributes->norm_eps);
+        od_op_connection(call), attributes->eps, attributes->norm_eps);
 }
 
 static void backward(const od_op_call *call) {
@@ -36,7 +36,7 @@ static void backward(const od_op_call *call) {
     backend->connect_backward(call->device, od_op_input_gradient(call, 0),
                               od_op_input_gradient(call, 1), dy, od_op_input(call, 0),
                               od_op_input(call, 1), od_op_saved(call, COEF), rows, n,
-                              call->node->attributes.connection, od_op_accumulates(call, 0));
+                              od_op_connection(call), od_op_accumulates(call, 0));
 }
 
 const od_op od_op_connect_layernorm = {

@@ -52,6 +52,17 @@ int64_t od_op_rows(const od_op_call *call, int input) {
     return call->batch * od_op_rows_per_sample(call->graph, call->node, input);
 }
 
+od_connection od_op_connection(const od_op_call *call) {
+    const od_connection own = call->node->attributes.connection;
+    return call->linear && own == OD_CONNECT_ORTHOGONAL ? OD_CONNECT_LINEAR : own;
+}
+
+od_philox od_op_draws(const od_op_call *call, od_purpose purpose) {
+    od_philox draws;
+    od_philox_init(&draws, call->seed, purpose, (uint32_t)call->node->attributes.layer, call->draw);
+    return draws;
+}
+
 od_status od_op_expect_inputs(od_graph *graph, const od_node *node, int least, int most) {
     if (node->input_count < least || node->input_count > most) {
         return od_graph_fault(graph, "%s has %d inputs; it takes %d to %d",

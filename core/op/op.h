@@ -4,7 +4,7 @@
 #ifndef OD_CORE_OP_OP_H
 #define OD_CORE_OP_OP_H
 
-#include "core/graph/graph.h"
+#include "core/graph/plan.h"
 
 // kind, name of the file
 #define OD_OP_MAP(X)                              \
@@ -16,6 +16,9 @@
     X(OD_OP_ATTENTION, attention)                 \
     X(OD_OP_CONNECT, connect)                     \
     X(OD_OP_CONNECT_LAYERNORM, connect_layernorm) \
+    X(OD_OP_CONNECT_CONV1X1, connect_conv1x1)     \
+    X(OD_OP_DROP, drop)                           \
+    X(OD_OP_NOISE, noise)                         \
     X(OD_OP_EMBED_TOKENS, embed_tokens)           \
     X(OD_OP_FIRST_TOKEN, first_token)             \
     X(OD_OP_CROSS_ENTROPY, cross_entropy)         \
@@ -35,7 +38,9 @@ typedef struct od_op_call {
     bool training;          // false: no backward follows, and the loss has no smoothing
     bool recompute;         // this forward ran before in this step: states must not change again
     float loss_scale;       // of the gradient of the loss: 1 / samples of the step
-    float *stats;           // of this connection (OD_CONNECT_STATS), or NULL
+    bool linear;            // an orthogonal connection is linear in this run
+    uint64_t seed, draw;    // of all randomness, as in od_run_options
+    float *stats;           // of this connection (OD_PLAN_STATS_STRIDE floats), or NULL
 } od_op_call;
 
 typedef struct od_op {
@@ -77,6 +82,11 @@ const od_shape *od_op_shape(const od_graph *graph, const od_node *node, int inpu
 int64_t od_op_channels(const od_graph *graph, const od_node *node, int input);
 int64_t od_op_rows_per_sample(const od_graph *graph, const od_node *node, int input);
 int64_t od_op_rows(const od_op_call *call, int input);
+
+// What a connection is in this run: its own, or linear in the place of orthogonal.
+od_connection od_op_connection(const od_op_call *call);
+// This node's stream of draws for a purpose.
+od_philox od_op_draws(const od_op_call *call, od_purpose purpose);
 
 // Faults with the op's name when the node has not count inputs, or input i not that rank.
 od_status od_op_expect_inputs(od_graph *graph, const od_node *node, int least, int most);

@@ -12,8 +12,11 @@ typedef enum od_purpose {
     OD_PURPOSE_SHUFFLE = 2, // epoch, index = 0
     OD_PURPOSE_AUGMENT = 3, // epoch, index = sample
     OD_PURPOSE_MIXUP = 4,   // epoch, index = batch
-    OD_PURPOSE_DROP = 5,    // epoch = layer, index = step
+    OD_PURPOSE_DROP = 5,    // epoch = layer, index = micro-batch, from 0 at the first step
     OD_PURPOSE_CONNECT = 6, // epoch = block, index = step
+    OD_PURPOSE_NOISE = 7,   // epoch = layer, index = micro-batch, from 0 at the first step
+    // epoch = layer, index = steps done before this evaluation * its batches + batch
+    OD_PURPOSE_EVAL_NOISE = 8,
 } od_purpose;
 
 // One stream of draws. Copying it copies the position. Made on the stack by od_philox_init.

@@ -7,7 +7,9 @@
 // look at the loss; clip; update. The last group of an epoch may be short.
 #include "core/train/trainer.h"
 
+#include "core/rng/philox.h"
 #include "core/train/schedule.h"
+#include "core/train/statistics.h"
 #include "core/train/trainer_private.h"
 
 #include <math.h>
@@ -16,10 +18,6 @@
 #include <string.h>
 
 static const double CLIP_EPS = 1e-6; // torch.nn.utils.clip_grad_norm_
-
-const char *const od_connection_stat_names[OD_CONNECT_STATS] = {
-    "x_norm2", "f_par_norm2", "f_ortho_norm2", "rho_par", "rho_ortho", "cos_x_out",
-};
 
 // --- making and freeing --------------------------------------------------------------------
 
@@ -79,9 +77,12 @@ static od_status alloc_batch(od_trainer *t, od_error *error) {
     batch->host_rank = malloc((size_t)n * sizeof *batch->host_rank);
     batch->host_loss = malloc((size_t)n * sizeof *batch->host_loss);
     t->host_stats = malloc(stats + 1);
-    t->stats = calloc((size_t)t->model->graph->connection_count + 1, sizeof *t->stats);
+    const size_t connections = (size_t)t->model->graph->connection_count;
+    t->stats = calloc(connections + 1, sizeof *t->stats);
+    t->linear = calloc(connections + 1, sizeof *t->linear);
     if (batch->host_images == NULL || batch->host_labels == NULL || batch->host_rank == NULL ||
-        batch->host_loss == NULL || t->host_stats == NULL || t->stats == NULL) {
+        batch->host_loss == NULL || t->host_stats == NULL || t->stats == NULL ||
+        t->linear == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a batch of %lld images",
                             (long long)n);
     }
@@ -202,6 +203,7 @@ void od_trainer_free(od_trainer *trainer) {
         free_device_memory(trainer);
     }
     free(trainer->counters);
+    free(trainer->linear);
     free(trainer->stats);
     free(trainer->host_stats);
     free(trainer->batch.host_loss);
@@ -270,21 +272,50 @@ static od_status add_score(od_trainer *t, int64_t n, score *sum, od_error *error
     return OD_OK;
 }
 
-// Adds this batch's statistics, each batch of the step having the same share.
-static void add_stats(od_trainer *t, double share) {
+// With residual.probability, which connections are linear in a step (from 0): each block of
+// orthogonal ones draws once for all of its own. NULL: none, as before the first step.
+static const bool *linear_connections(od_trainer *t, int64_t step) {
+    const od_graph *graph = t->model->graph;
+    const float probability = t->spec.residual.probability;
+    if (!t->spec.residual.is_drawn || step < 0) {
+        return NULL;
+    }
+    for (int n = 0; n < graph->node_count; n++) {
+        const od_node *node = &graph->nodes[n];
+        if (node->connection >= 0) {
+            od_philox stream;
+            od_philox_init(&stream, t->spec.train.seed, OD_PURPOSE_CONNECT, (uint32_t)node->block,
+                           (uint64_t)step);
+            t->linear[node->connection] = od_philox_uniform(&stream) >= probability;
+        }
+    }
+    return t->linear;
+}
+
+static od_connection connection_of(const od_node *node, const bool *linear) {
+    const od_connection own = node->attributes.connection;
+    const bool is_linear = linear != NULL && linear[node->connection];
+    return is_linear && own == OD_CONNECT_ORTHOGONAL ? OD_CONNECT_LINEAR : own;
+}
+
+// Adds the statistics of a run, each batch of the step having the same share.
+static void add_stats(od_trainer *t, const bool *linear, double share) {
+    const od_graph *graph = t->model->graph;
     t->backend->download(t->device, t->host_stats, od_run_stats(t->run),
                          (size_t)t->memory->stats_bytes);
-    for (int c = 0; c < t->model->graph->connection_count; c++) {
-        for (int s = 0; s < OD_CONNECT_STATS; s++) {
-            const float value = t->host_stats[c * OD_PLAN_STATS_STRIDE + s];
-            t->stats[c].values[s] += share * (double)value;
+    for (int n = 0; n < graph->node_count; n++) {
+        const od_node *node = &graph->nodes[n];
+        if (node->connection >= 0) {
+            const float *raw = t->host_stats + node->connection * OD_PLAN_STATS_STRIDE;
+            od_statistics_add(&t->stats[node->connection], node, connection_of(node, linear), raw,
+                              share);
         }
     }
 }
 
 static void clear_stats(od_trainer *t) {
     for (int c = 0; c < t->model->graph->connection_count; c++) {
-        memset(t->stats[c].values, 0, sizeof t->stats[c].values);
+        od_statistics_clear(&t->stats[c]);
     }
 }
 
@@ -310,6 +341,7 @@ static void count_forward(od_trainer *t) {
 
 static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_stats, score *sum,
                                       od_error *error) {
+    const bool *linear = linear_connections(t, t->step);
     t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
     for (int64_t i = 0; i < g->count; i++) {
         int64_t n;
@@ -319,11 +351,14 @@ static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_s
             .training = true,
             .want_stats = want_stats,
             .loss_scale = 1.0F / (float)(n * g->count),
+            .linear = linear,
+            .seed = t->spec.train.seed,
+            .draw = (uint64_t)(g->epoch * t->batches_per_epoch + g->first + i),
         };
         od_run_forward(t->run, &options);
         count_forward(t);
         if (want_stats) {
-            add_stats(t, 1.0 / (double)g->count);
+            add_stats(t, linear, 1.0 / (double)g->count);
         }
         od_run_backward(t->run, &options);
         OD_TRY(add_score(t, n, sum, error));
@@ -417,11 +452,19 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
 // --- evaluation ----------------------------------------------------------------------------
 
 od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error *error) {
+    // As in the reference, connections stay as the last step chose them.
+    const bool *linear = linear_connections(trainer, trainer->step - 1);
+    const int64_t batches = od_loader_batches(trainer->eval);
     score sum = {0};
-    for (int64_t i = 0; i < od_loader_batches(trainer->eval); i++) {
+    for (int64_t i = 0; i < batches; i++) {
         int64_t n;
         OD_TRY(load(trainer, trainer->eval, 0, i, &n, error));
-        const od_run_options options = {.batch = n};
+        const od_run_options options = {
+            .batch = n,
+            .linear = linear,
+            .seed = trainer->spec.train.seed,
+            .draw = (uint64_t)(trainer->step * batches + i),
+        };
         od_run_forward(trainer->run, &options);
         OD_TRY(add_score(trainer, n, &sum, error));
     }

@@ -60,10 +60,19 @@ typedef struct od_step_result {
 od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_norm,
                           od_step_result *out, od_error *error) OD_MUST_CHECK;
 
+enum { OD_STATISTICS_MOST_EXTRAS = 5 };
+
+typedef struct od_extra_statistic {
+    const char *name; // "pattern/alpha"; static
+    double value;
+} od_extra_statistic;
+
 typedef struct od_connection_stats {
     char tag[8]; // "attn", "mlp", "conv"
     int block;   // from 0
     double values[OD_CONNECT_STATS];
+    int extra_count;
+    od_extra_statistic extras[OD_STATISTICS_MOST_EXTRAS]; // of the pattern: core/train/statistics.h
 } od_connection_stats;
 
 extern const char *const od_connection_stat_names[OD_CONNECT_STATS]; // "x_norm2", ...

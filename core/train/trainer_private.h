@@ -41,6 +41,7 @@ struct od_trainer {
     od_loader *train, *eval;
     od_connection_stats *stats; // [model->graph->connection_count]
     float *host_stats;
+    bool *linear; // [connection_count]: connections that the last choice made linear
 };
 
 // Model and memory of a spec, and all numbers that follow. On success the caller owns *model and

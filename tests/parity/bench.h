@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device with memory on it, and the goldens of one operation (data/ops.safetensors) to fill that
-// memory from and to compare it with. Everything here fails the running test when it cannot.
+// A device with memory on it, and the goldens of one operation (ops.safetensors and
+// patterns.safetensors in data/) to fill that memory from and to compare it with. Everything here
+// fails the running test when it cannot.
 #ifndef OD_TESTS_PARITY_BENCH_H
 #define OD_TESTS_PARITY_BENCH_H
 

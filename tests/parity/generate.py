@@ -19,12 +19,14 @@ import tempfile
 import torch
 
 import golden_ops
+import golden_patterns
 import golden_pixels
 import safetensors_file
 import training
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 STATISTICS_AT = (1, 2, 10, 20)
+OPERATIONS = {"ops": golden_ops, "patterns": golden_patterns}
 
 BASE = {
     "name": "", "notes": "", "labels": {},
@@ -88,6 +90,28 @@ CASES = {
                   "train.schedule.warmup_epochs": 0.5},
 }
 
+# Patterns, and what is drawn: on a narrower model, to keep the folder small. Learnable scalars start
+# away from the zero that they would have, where half of the terms would vanish.
+NARROW = {"model.width": 12}
+CONNECTIONS = {"linear": LINEAR, "feature": FEATURE}
+PATTERNS = ("rezero", "rezero_constrained", "rescale_stream")
+CASES |= {
+    f"{pattern}-{connection}-{optimizer}": {**NARROW, **CONNECTIONS[connection], **changes,
+                                            "residual.pattern": pattern}
+    for pattern in PATTERNS for connection in CONNECTIONS
+    for optimizer, changes in (("adam", {}), ("sgd", SGD))
+}
+CASES |= {
+    "probability": {**NARROW, **FEATURE, "residual.probability": 0.5},
+    # Two batches a step see the same choice and masks of their own.
+    "probability-rezero": {**NARROW, **FEATURE, **SGD, "residual.probability": 0.5,
+                           "residual.blocks": [1], "residual.pattern": "rezero",
+                           "train.grad_accumulate_steps": 2, "model.drop_path": 0.1},
+    "drops": {**NARROW, **FEATURE, "model.drop_path": 0.2, "model.mlp_dropout": 0.3,
+              "train.seed": 2**53 - 1},
+    "perturbation": {**NARROW, **FEATURE, "residual.perturbation": 0.1},
+}
+
 # Their point is the learning rate, which is compared step by step; the weights stay unwritten to
 # keep the folder small.
 WEIGHTLESS = ("cos-min", "max-steps", "warmup-lin", "warmup-step")
@@ -111,9 +135,21 @@ def spec_of(name):
     return spec
 
 
-def start_weights():
+def start_file_of(spec):
+    """Cases with the same tensors share their start."""
+    if spec["model"]["width"] == BASE["model"]["width"]:
+        return "start.safetensors"
+    return f"start-{spec['residual']['pattern']}.safetensors"
+
+
+def start_weights(spec):
     torch.manual_seed(20250511)
-    return training.build(spec_of("linear-adam")).state_dict()
+    model = training.build(spec)
+    with torch.no_grad():
+        scalars = [p for name, p in model.named_parameters() if "_pattern_params" in name]
+        for number, scalar in enumerate(scalars):
+            scalar.fill_(0.75 - 0.375 * number)
+    return model.state_dict()
 
 
 def relative(a, b):
@@ -123,8 +159,9 @@ def relative(a, b):
 def train(spec, weights, dtype):
     run = training.Run(spec, weights, dtype)
     steps = [run.advance() for _ in range(run.steps)]
-    limit = spec["data"]["limit_eval"]
-    return steps, training.evaluate(run.model, limit), run.model.state_dict()
+    evaluation = training.evaluate(run.model, spec["data"]["limit_eval"], run.micro,
+                                   spec["train"]["seed"], run.step)
+    return steps, evaluation, run.model.state_dict()
 
 
 def parts_of(name, tensor):
@@ -166,9 +203,9 @@ def drift_of(start, single, double):
     }
 
 
-def case_of(name, start):
+def case_of(name):
     spec = spec_of(name)
-    start = training.with_eps(start, spec)
+    start = training.with_eps(start_weights(spec), spec)
     single = train(spec, start, torch.float32)
     double = train(spec, start, torch.float64)
     steps, evaluation, weights = single
@@ -176,7 +213,7 @@ def case_of(name, start):
         "case": name,
         "torch": torch.__version__,
         "spec": spec,
-        "start_weights": "start.safetensors",
+        "start_weights": start_file_of(spec),
         "final_weights": None if name in WEIGHTLESS else f"{name}.safetensors",
         "steps": [
             {key: value for key, value in step.items()
@@ -198,11 +235,13 @@ def write_text(path, value):
 
 
 def write_all(folder):
-    start = start_weights()
-    safetensors_file.write(os.path.join(folder, "start.safetensors"), start)
     written = {}
     for name in CASES:
-        result, weights = case_of(name, start)
+        spec = spec_of(name)
+        start = os.path.join(folder, start_file_of(spec))
+        if not os.path.exists(start):
+            safetensors_file.write(start, start_weights(spec))
+        result, weights = case_of(name)
         if result["final_weights"]:
             # Cases that PyTorch ends with the same bits share a file.
             bits = b"".join(tensor.numpy().tobytes() for tensor in weights.values())
@@ -210,7 +249,8 @@ def write_all(folder):
             if result["final_weights"] == f"{name}.safetensors":
                 safetensors_file.write(os.path.join(folder, f"{name}.safetensors"), weights)
         write_text(os.path.join(folder, f"{name}.json"), result)
-    golden_ops.write(os.path.join(folder, "ops.safetensors"))
+    for name, goldens in OPERATIONS.items():
+        goldens.write(os.path.join(folder, f"{name}.safetensors"))
     golden_pixels.write(folder)
 
 
@@ -260,7 +300,7 @@ def same_bytes(folder, name):
 def verify():
     with tempfile.TemporaryDirectory() as folder:
         write_all(folder)
-        print(f"1..{len(CASES) + 3}")
+        print(f"1..{len(CASES) + len(OPERATIONS) + 2}")
         failed = 0
         for number, name in enumerate(CASES, 1):
             found = differences(folder, name)
@@ -268,13 +308,13 @@ def verify():
             print(f"{'not ok' if found else 'ok'} {number} - {name}")
             for line in found:
                 print(f"# {line}")
-        for number, name in enumerate(("ops", "pipelines"), len(CASES) + 1):
+        for number, name in enumerate((*OPERATIONS, "pipelines"), len(CASES) + 1):
             same = same_tensors(folder, f"{name}.safetensors")
             failed += not same
             print(f"{'ok' if same else 'not ok'} {number} - {name}")
         same = all(same_bytes(folder, name) for name in ("pixels.json", "pixels.bin"))
         failed += not same
-        print(f"{'ok' if same else 'not ok'} {len(CASES) + 3} - pixels")
+        print(f"{'ok' if same else 'not ok'} {len(CASES) + len(OPERATIONS) + 2} - pixels")
         return 1 if failed else 0
 
 

@@ -3,20 +3,31 @@
 PARITY_CASES = \
 	accumulate adamw blocks clip cos-min eps feature-adam feature-sgd global-adam global-sgd \
 	linear-adam linear-sgd max-steps negative-adam negative-sgd smoothing warmup-cos warmup-lin \
-	warmup-step
+	warmup-step $(PARITY_DRAWN)
+# What patterns and randomness are about, on a narrower model.
+PARITY_DRAWN = \
+	rezero-linear-adam rezero-linear-sgd rezero-feature-adam rezero-feature-sgd \
+	rezero_constrained-linear-adam rezero_constrained-linear-sgd \
+	rezero_constrained-feature-adam rezero_constrained-feature-sgd \
+	rescale_stream-linear-adam rescale_stream-linear-sgd \
+	rescale_stream-feature-adam rescale_stream-feature-sgd \
+	probability probability-rezero drops perturbation
 # Cases that end with the same weights share a file; cases about the learning rate have none.
 PARITY_WEIGHTS = \
-	start ops accumulate adamw blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
-	negative-adam negative-sgd smoothing warmup-cos
+	start ops patterns accumulate adamw blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
+	negative-adam negative-sgd smoothing warmup-cos \
+	start-default start-rezero start-rezero_constrained start-rescale_stream $(PARITY_DRAWN)
 EXTRA_DIST += \
 	$(PARITY_CASES:%=tests/parity/data/%.json) \
 	$(PARITY_WEIGHTS:%=tests/parity/data/%.safetensors) \
+	tests/parity/drawn.py \
 	tests/parity/fashion_mnist.py \
 	tests/parity/generate.py \
 	tests/parity/data/pipelines.safetensors \
 	tests/parity/data/pixels.bin \
 	tests/parity/data/pixels.json \
 	tests/parity/golden_ops.py \
+	tests/parity/golden_patterns.py \
 	tests/parity/golden_pixels.py \
 	tests/parity/philox.py \
 	tests/parity/safetensors_file.py \
@@ -29,7 +40,7 @@ if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
 check_PROGRAMS += tests/parity/ops_test tests/parity/parity_test tests/parity/pixels_test
 TESTS += tests/parity/ops_test tests/parity/pixels_test
-# Nineteen runs on each backend say nothing more under the sanitizers than the unit tests' runs do,
+# Whole runs on each backend say nothing more under the sanitizers than the unit tests' runs do,
 # and take minutes there.
 if !SANITIZERS
 TESTS += tests/parity/parity_test
@@ -39,7 +50,8 @@ tests_parity_ops_test_SOURCES = \
 	tests/parity/bench.c tests/parity/bench.h \
 	tests/parity/cmocka_headers.h \
 	tests/parity/fixture.c tests/parity/fixture.h \
-	tests/parity/ops_test.c
+	tests/parity/ops_test.c \
+	tests/parity/pattern_ops.c tests/parity/pattern_ops.h
 tests_parity_ops_test_CFLAGS = $(PARITY_CFLAGS)
 tests_parity_ops_test_LDADD = $(CORE_TEST_LIBS)
 

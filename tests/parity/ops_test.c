@@ -3,6 +3,7 @@
 // float32 inputs (golden_ops.py). Outputs that a kernel must overwrite are full of NaN before.
 #include "tests/parity/bench.h"
 #include "tests/parity/cmocka_headers.h"
+#include "tests/parity/pattern_ops.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -394,7 +395,7 @@ static const struct CMUnitTest all[] = {
     TEST(sgd_plain),
 };
 
-enum { COUNT = sizeof all / sizeof *all, MOST_MACHINES = 4 };
+enum { OWN = sizeof all / sizeof *all, COUNT = OWN + PATTERN_OPS, MOST_MACHINES = 4 };
 
 // One group: automake's TAP driver wants one plan a program.
 int main(void) {
@@ -404,8 +405,9 @@ int main(void) {
     size_t count = 0;
     for (const fixture_machine *machine = fixture_machines; machine->label != NULL; machine++) {
         for (size_t i = 0; i < COUNT; i++, count++) {
-            snprintf(names[count], sizeof names[count], "%s on %s", all[i].name, machine->label);
-            tests[count] = all[i];
+            const struct CMUnitTest *test = i < OWN ? &all[i] : &pattern_ops[i - OWN];
+            snprintf(names[count], sizeof names[count], "%s on %s", test->name, machine->label);
+            tests[count] = *test;
             tests[count].name = names[count];
             benches[count].machine = machine;
             tests[count].initial_state = &benches[count];

@@ -36,13 +36,50 @@ static const double STATISTIC_FLOOR = 1e-6;
 
 #ifdef FIXTURE_CUDA
 // A GPU's threads take their time on the host: one case of each kind.
-static const char *const cases[] = {"feature-adam", "negative-sgd", "adamw", "smoothing"};
+static const char *const cases[] = {"feature-adam",
+                                    "negative-sgd",
+                                    "adamw",
+                                    "smoothing",
+                                    "rezero_constrained-feature-adam",
+                                    "rescale_stream-linear-sgd",
+                                    "drops",
+                                    "perturbation"};
 #else
-static const char *const cases[] = {"linear-adam",  "linear-sgd",  "negative-adam", "negative-sgd",
-                                    "feature-adam", "feature-sgd", "global-adam",   "global-sgd",
-                                    "adamw",        "smoothing",   "clip",          "accumulate",
-                                    "blocks",       "eps",         "warmup-cos",    "cos-min",
-                                    "warmup-lin",   "warmup-step", "max-steps"};
+static const char *const cases[] = {"linear-adam",
+                                    "linear-sgd",
+                                    "negative-adam",
+                                    "negative-sgd",
+                                    "feature-adam",
+                                    "feature-sgd",
+                                    "global-adam",
+                                    "global-sgd",
+                                    "adamw",
+                                    "smoothing",
+                                    "clip",
+                                    "accumulate",
+                                    "blocks",
+                                    "eps",
+                                    "warmup-cos",
+                                    "cos-min",
+                                    "warmup-lin",
+                                    "warmup-step",
+                                    "max-steps",
+                                    "rezero-linear-adam",
+                                    "rezero-linear-sgd",
+                                    "rezero-feature-adam",
+                                    "rezero-feature-sgd",
+                                    "rezero_constrained-linear-adam",
+                                    "rezero_constrained-linear-sgd",
+                                    "rezero_constrained-feature-adam",
+                                    "rezero_constrained-feature-sgd",
+                                    "rescale_stream-linear-adam",
+                                    "rescale_stream-linear-sgd",
+                                    "rescale_stream-feature-adam",
+                                    "rescale_stream-feature-sgd",
+                                    "probability",
+                                    "probability-rezero",
+                                    "drops",
+                                    "perturbation"};
 #endif
 enum { CASES = sizeof cases / sizeof *cases, MOST_MACHINES = 4 };
 
@@ -154,6 +191,23 @@ static void prepare(parity_run *run) {
 }
 
 // --- comparisons --------------------------------------------------------------------------------
+static void compare_statistic(parity_run *run, const od_connection_stats *stats, const char *name,
+                              double got, double want) {
+    char what[64];
+    snprintf(what, sizeof what, "%s/block%02d/%s", stats->tag, stats->block, name);
+    compare(run, STATISTIC, what, got, want, bounds[STATISTIC], STATISTIC_FLOOR);
+}
+
+// What the pattern adds: the same names and no others, in any order.
+static void compare_extras(parity_run *run, const od_connection_stats *stats, const cJSON *want) {
+    assert_int_equal(stats->extra_count, cJSON_GetArraySize(want));
+    for (int i = 0; i < stats->extra_count; i++) {
+        const od_extra_statistic *extra = &stats->extras[i];
+        compare_statistic(run, stats, extra->name, extra->value,
+                          member(want, extra->name)->valuedouble);
+    }
+}
+
 static void compare_statistics(parity_run *run, const cJSON *rows) {
     int count = 0;
     const od_connection_stats *stats = od_trainer_stats_borrow(run->trainer, &count);
@@ -163,13 +217,11 @@ static void compare_statistics(parity_run *run, const cJSON *rows) {
         assert_string_equal(stats[i].tag, member(row, "tag")->valuestring);
         assert_int_equal(stats[i].block, (int)fixture_number(row, "block"));
         for (int k = 0; k < OD_CONNECT_STATS; k++) {
-            char what[64];
-            snprintf(what, sizeof what, "%s/block%02d/%s", stats[i].tag, stats[i].block,
-                     od_connection_stat_names[k]);
             const cJSON *want = cJSON_GetArrayItem(member(row, "values"), k);
-            compare(run, STATISTIC, what, stats[i].values[k], want->valuedouble, bounds[STATISTIC],
-                    STATISTIC_FLOOR);
+            compare_statistic(run, &stats[i], od_connection_stat_names[k], stats[i].values[k],
+                              want->valuedouble);
         }
+        compare_extras(run, &stats[i], cJSON_GetObjectItemCaseSensitive(row, "extras"));
     }
 }
 

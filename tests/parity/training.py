@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+import drawn
 import fashion_mnist
 import vit
 
@@ -18,7 +19,9 @@ def build(spec):
     width, depth, heads = model["width"] or width, model["depth"] or depth, model["heads"] or heads
     kinds = [_kind(residual, index) for index in range(depth)]
     patch = model["patch_size"] or 7
-    return vit.VisionTransformer(28, patch, 1, 10, width, heads, kinds, residual["eps"])
+    options = vit.Options(residual["eps"], residual["pattern"], model["drop_path"],
+                          model["mlp_dropout"], residual["perturbation"] or 0)
+    return vit.VisionTransformer(28, patch, 1, 10, width, heads, kinds, options)
 
 
 def _kind(residual, index):
@@ -69,10 +72,25 @@ def with_eps(weights, spec):
             for name, tensor in weights.items()}
 
 
+def draw_connections(model, spec, step):
+    """Chooses which blocks are orthogonal in a step; evaluation keeps the last choice."""
+    probability = spec["residual"]["probability"]
+    if probability is not None:
+        for index, block in enumerate(model.blocks):
+            is_orthogonal = drawn.is_orthogonal(spec["train"]["seed"], index, step, probability)
+            block.kind = _kind(spec["residual"], index) if is_orthogonal else "linear"
+
+
+def set_draws(model, draws):
+    for block in model.blocks:
+        block.draws = draws
+
+
 class Run:
     """Steps through a spec with shuffle false and augment none."""
 
     def __init__(self, spec, weights, dtype=torch.float32):
+        self.spec = spec
         self.train = spec["train"]
         self.model = build(spec)
         self.model.load_state_dict(with_eps(weights, spec), strict=True)
@@ -81,7 +99,7 @@ class Run:
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.train["label_smoothing"])
         images, labels = fashion_mnist.load("train", spec["data"]["limit_train"])
         self.accumulate = self.train["grad_accumulate_steps"]
-        micro = self.train["batch_size"] // self.accumulate
+        self.micro = micro = self.train["batch_size"] // self.accumulate
         images = images.to(dtype)
         count = len(images) // micro
         self.batches = [
@@ -104,7 +122,10 @@ class Run:
             parameters["lr"] = rate
         self.optimizer.zero_grad()
         loss, correct, statistics = 0.0, 0, []
-        for images, labels in group:
+        draw_connections(self.model, self.spec, self.step)
+        first = epoch * len(self.batches) + position * self.accumulate
+        for number, (images, labels) in enumerate(group):
+            set_draws(self.model, drawn.Draws(self.train["seed"], first + number, True))
             logits = self.model(images)
             part = self.criterion(logits, labels)
             (part / len(group)).backward()
@@ -131,22 +152,31 @@ class Run:
 
 def _mean_statistics(parts):
     """The mean over batches of the same size, a row a connection."""
-    return [
-        {
-            "tag": rows[0][0],
-            "block": rows[0][1],
-            "values": [sum(values) / len(parts) for values in zip(*(row[2] for row in rows))],
-        }
-        for rows in zip(*parts)
-    ]
+    means = []
+    for rows in zip(*parts):
+        tag, block, _, extras = rows[0]
+        mean = {"tag": tag, "block": block,
+                "values": [sum(values) / len(parts) for values in zip(*(row[2] for row in rows))]}
+        if extras:
+            mean["extras"] = {name: sum(row[3][name] for row in rows) / len(parts)
+                              for name in extras}
+        means.append(mean)
+    return means
 
 
 @torch.no_grad()
-def evaluate(model, limit=None, batch=250):
+def evaluate(model, limit=None, batch=250, seed=0, step=0):
     """Loss without smoothing and accuracies over the first `limit` images of the test split."""
     images, labels = fashion_mnist.load("test", limit)
     images = images.to(model.cls_token.dtype)
-    logits = torch.cat([model(part) for part in images.split(batch)])
+    model.eval()
+    logits = []
+    parts = images.split(batch)
+    for number, part in enumerate(parts):
+        set_draws(model, drawn.Draws(seed, step * len(parts) + number, False))
+        logits.append(model(part))
+    model.train()
+    logits = torch.cat(logits)
     best = logits.topk(5).indices == labels[:, None]
     return {
         "samples": len(labels),

@@ -49,7 +49,7 @@ void od_cpu_onednn_conv_free(od_cpu_convolutions *convolutions);
 enum { OD_CPU_BLOCKS = 256 };
 
 typedef struct od_cpu_partial {
-    double sums[8]; // a cache line, so that threads do not share one
+    double sums[16]; // whole cache lines, so that threads do not share one
 } od_cpu_partial;
 
 struct od_device {

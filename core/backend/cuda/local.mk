@@ -4,7 +4,9 @@
 cuda_kernels = \
 	core/backend/cuda/attention.cu \
 	core/backend/cuda/loss.cu \
+	core/backend/cuda/pattern.cu \
 	core/backend/cuda/pointwise.cu \
+	core/backend/cuda/random.cu \
 	core/backend/cuda/reduce.cu \
 	core/backend/cuda/rows.cu \
 	core/backend/cuda/tokens.cu
@@ -20,7 +22,7 @@ pkglibexec_SCRIPTS = ortho-cuda.so
 CLEANFILES += ortho-cuda.so
 
 ortho-cuda.so: $(cuda_kernels) $(cuda_host_parts) $(cuda_included) \
-		core/backend/backend.h core/backend/kernels.h
+		core/backend/backend.h core/backend/kernels.h core/backend/pattern.h
 	$(AM_V_GEN)$(NVCC) -std=c++17 -O3 -arch=all-major --threads 2 -shared \
 		-Xcompiler -fPIC,-D_GNU_SOURCE -I$(top_srcdir) -o $@ \
 		$(addprefix $(top_srcdir)/,$(cuda_kernels) $(cuda_host_parts)) \

@@ -44,6 +44,21 @@ static void nodes_are_replaced(void **state) {
     od_model_free(fused);
 }
 
+// A pattern has no fused kernel; dropping stands between a product and what would be fused with it.
+static void patterns_stay_as_they_are(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.residual.pattern = OD_PATTERN_REZERO;
+    spec.model.mlp_dropout = 0.5F;
+    od_model *fused;
+    assert_int_equal(od_model_new(&spec, true, &fused, NULL), OD_OK);
+    assert_int_equal(nodes_of(fused->graph, OD_OP_CONNECT), 4);
+    assert_int_equal(nodes_of(fused->graph, OD_OP_CONNECT_LAYERNORM), 0);
+    assert_int_equal(nodes_of(fused->graph, OD_OP_LINEAR_GELU), 2);
+    assert_int_equal(nodes_of(fused->graph, OD_OP_DROP), 4);
+    od_model_free(fused);
+}
+
 static void parameters_stay(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -119,6 +134,7 @@ static void others_that_read_prevent_fusion(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_are_replaced),
+        cmocka_unit_test(patterns_stay_as_they_are),
         cmocka_unit_test(parameters_stay),
         cmocka_unit_test(both_train_to_the_same_numbers),
         cmocka_unit_test(others_that_read_prevent_fusion),

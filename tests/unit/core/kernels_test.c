@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { MOST_BUFFERS = 12, MOST_SHAPES = 10, MOST_FLAGS = 6, GUARD = 16 };
+enum { MOST_BUFFERS = 12, MOST_SHAPES = 10, MOST_FLAGS = 10, GUARD = 16 };
 
 enum flag {
     NULL_FIRST = 1,  // the first optional argument is NULL
@@ -26,6 +26,9 @@ enum flag {
     LARGE = 32,      // inputs are 100 times as large
     NEGATIVE = 64,   // the connection; linear without these
     ORTHOGONAL = 128,
+    CONSTRAINED = 256, // the pattern; rezero without these
+    RESCALE = 512,
+    RESCALE_CONV = 1024,
 };
 
 typedef struct call {
@@ -150,6 +153,62 @@ static void run_connect_backward(const call *c) {
 static void run_connect_backward_add(const call *c) {
     c->backend->connect_backward(c->device, c->p[0], c->p[1], c->p[2], c->p[3], c->p[4], c->p[5],
                                  c->n[0], c->n[1], connection_of(c), true);
+}
+
+static od_pattern_options pattern_of(const call *c, const float *scalar) {
+    od_pattern_options options = {
+        .connection = connection_of(c),
+        .pattern = has(c, CONSTRAINED)    ? OD_PATTERN_REZERO_CONSTRAINED
+                   : has(c, RESCALE)      ? OD_PATTERN_RESCALE
+                   : has(c, RESCALE_CONV) ? OD_PATTERN_RESCALE_CONV
+                                          : OD_PATTERN_REZERO,
+        .eps = 1e-3f,
+        .scalar = has(c, RESCALE_CONV) ? NULL : scalar,
+    };
+    return options;
+}
+
+static void run_pattern_forward(const call *c) {
+    od_pattern_options options = pattern_of(c, c->p[5]);
+    c->backend->pattern_forward(c->device, c->p[0], c->p[1], unless(c, NULL_FIRST, c->p[2]),
+                                c->p[3], c->p[4], c->n[0], c->n[1], &options);
+}
+
+// The scalar's gradient is a sum that may cancel: beside it stands what its terms amount to.
+static float *scalar_gradient(const call *c) {
+    c->p[2][1] = sqrtf((float)(c->n[0] * c->n[1]));
+    return c->p[2];
+}
+
+static void run_pattern_backward(const call *c) {
+    od_pattern_options options = pattern_of(c, c->p[7]);
+    const float *g = input_or_alias(c, c->p[0], c->p[3], c->n[0] * c->n[1]);
+    c->backend->pattern_backward(c->device, c->p[0], c->p[1], has(c, RESCALE_CONV) ? NULL : c->p[2],
+                                 g, c->p[4], c->p[5], c->p[6], c->n[0], c->n[1], &options, false);
+}
+
+static void run_pattern_backward_add(const call *c) {
+    od_pattern_options options = pattern_of(c, c->p[7]);
+    c->backend->pattern_backward(c->device, c->p[0], c->p[1], scalar_gradient(c), c->p[3], c->p[4],
+                                 c->p[5], c->p[6], c->n[0], c->n[1], &options, true);
+}
+
+static od_philox draws(void) {
+    od_philox stream;
+    od_philox_init(&stream, 0x123456789abcdef0, OD_PURPOSE_DROP, 3, 1234567);
+    return stream;
+}
+
+static void run_drop(const call *c) {
+    const od_philox stream = draws();
+    const float *x = input_or_alias(c, c->p[0], c->p[1], c->n[0]);
+    c->backend->drop(c->device, c->p[0], x, c->n[0], c->n[1], has(c, ADD) ? 1.0f : 0.3f, &stream);
+}
+
+static void run_add_noise(const call *c) {
+    const od_philox stream = draws();
+    const float *x = input_or_alias(c, c->p[0], c->p[1], c->n[0]);
+    c->backend->add_noise(c->device, c->p[0], x, c->n[0], 0.7f, &stream);
 }
 
 static void run_patchify(const call *c) {
@@ -325,6 +384,35 @@ static const kernel kernels[] = {
      3e-6,
      {ROWS},
      {NEGATIVE, ORTHOGONAL}},
+    // Every connection with every pattern; 43 is room for OD_PATTERN_STATS.
+    {"pattern_forward",
+     "a:ab o:a2 o:43 i:ab i:ab u:1",
+     run_pattern_forward,
+     3e-6,
+     {ROWS, {3, 20000}},
+     {NULL_FIRST | RESCALE_CONV, CONSTRAINED, RESCALE, RESCALE_CONV, ORTHOGONAL,
+      ORTHOGONAL | CONSTRAINED | ZERO_ROWS, ORTHOGONAL | RESCALE | LARGE,
+      ORTHOGONAL | RESCALE_CONV | NULL_FIRST, ORTHOGONAL | RESCALE_CONV}},
+    {"pattern_backward",
+     "o:ab o:ab a:2 i:ab i:ab i:ab i:a2 u:1",
+     run_pattern_backward,
+     4e-6,
+     {ROWS, {3, 20000}},
+     {CONSTRAINED | ALIAS, RESCALE, RESCALE_CONV, ORTHOGONAL | ALIAS,
+      ORTHOGONAL | CONSTRAINED | ZERO_ROWS, ORTHOGONAL | RESCALE, ORTHOGONAL | RESCALE_CONV}},
+    {"pattern_backward adding",
+     "a:ab o:ab a:2 i:ab i:ab i:ab i:a2 u:1",
+     run_pattern_backward_add,
+     4e-6,
+     {ROWS},
+     {CONSTRAINED, RESCALE, ORTHOGONAL, ORTHOGONAL | CONSTRAINED, ORTHOGONAL | RESCALE}},
+    {"drop",
+     "o:a i:a",
+     run_drop,
+     1e-6,
+     {{1, 1}, {63, 1}, {64, 1}, {70001, 1}, {1, 7}, {70, 7}, {4096, 1024}, {60000, 20000}},
+     {ADD, ALIAS}},
+    {"add_noise", "o:a i:a", run_add_noise, 1e-6, {COUNTS, {63}}, {LARGE, ALIAS}},
     {"patchify",
      "o:abcd i:abcd",
      run_patchify,

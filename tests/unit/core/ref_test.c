@@ -171,6 +171,64 @@ CONNECT(linear_connection, OD_CONNECT_LINEAR)
 CONNECT(negative_connection, OD_CONNECT_NEGATIVE)
 CONNECT(orthogonal_connection, OD_CONNECT_ORTHOGONAL)
 
+// x[2] is the scalar. In two of the four rows <x,x> is below the eps of 2, where it is clamped.
+#define PATTERN(name, connection, pattern)                                                \
+    static void name(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {                     \
+        float coef[8];                                                                    \
+        const od_pattern_options options = {connection, pattern, 2, x[2]};                \
+        od_ref_pattern_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, &options);       \
+    }                                                                                     \
+    static void name##_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST],              \
+                            float x[INPUTS][MOST], float y[OUTPUTS][MOST], bool add) {    \
+        float coef[8];                                                                    \
+        const od_pattern_options options = {connection, pattern, 2, x[2]};                \
+        od_ref_pattern_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, &options);       \
+        od_ref_pattern_backward(NULL, dx[0], dx[1], dx[2], dy[0], x[0], x[1], coef, 4, 7, \
+                                &options, add);                                           \
+    }
+PATTERN(linear_rezero, OD_CONNECT_LINEAR, OD_PATTERN_REZERO)
+PATTERN(orthogonal_rezero, OD_CONNECT_ORTHOGONAL, OD_PATTERN_REZERO)
+PATTERN(linear_constrained, OD_CONNECT_LINEAR, OD_PATTERN_REZERO_CONSTRAINED)
+PATTERN(orthogonal_constrained, OD_CONNECT_ORTHOGONAL, OD_PATTERN_REZERO_CONSTRAINED)
+PATTERN(linear_rescale, OD_CONNECT_LINEAR, OD_PATTERN_RESCALE)
+PATTERN(orthogonal_rescale, OD_CONNECT_ORTHOGONAL, OD_PATTERN_RESCALE)
+
+// x[2] is w [7, 7]: y = x w^T + f - s x, as the op connect_conv1x1 puts it together.
+static void rescale_conv(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {
+    float coef[8];
+    const od_pattern_options options = {OD_CONNECT_ORTHOGONAL, OD_PATTERN_RESCALE_CONV, 0.1f, NULL};
+    od_ref_linear_forward(NULL, y[0], x[0], x[2], NULL, 4, 7, 7);
+    od_ref_pattern_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, &options);
+}
+
+static void rescale_conv_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST],
+                              float x[INPUTS][MOST], float y[OUTPUTS][MOST], bool add) {
+    float coef[8];
+    const od_pattern_options options = {OD_CONNECT_ORTHOGONAL, OD_PATTERN_RESCALE_CONV, 0.1f, NULL};
+    rescale_conv(y, x);
+    od_ref_pattern_forward(NULL, y[0], coef, NULL, x[0], x[1], 4, 7, &options);
+    od_ref_pattern_backward(NULL, dx[0], dx[1], NULL, dy[0], x[0], x[1], coef, 4, 7, &options, add);
+    od_ref_linear_backward(NULL, dx[0], dx[2], NULL, dy[0], x[0], x[2], 4, 7, 7, true);
+}
+
+static od_philox stream_of(uint64_t index) {
+    od_philox draws;
+    od_philox_init(&draws, 9, OD_PURPOSE_DROP, 1, index);
+    return draws;
+}
+
+static void dropout(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {
+    const od_philox draws = stream_of(0);
+    od_ref_drop(NULL, y[0], x[0], 77, 1, 0.4f, &draws);
+}
+
+static void dropout_back(float dx[INPUTS][MOST], float dy[OUTPUTS][MOST], float x[INPUTS][MOST],
+                         float y[OUTPUTS][MOST], bool add) {
+    (void)x, (void)y, (void)add;
+    const od_philox draws = stream_of(0);
+    od_ref_drop(NULL, dx[0], dy[0], 77, 1, 0.4f, &draws);
+}
+
 // Both outputs count: the stream and its layer norm.
 static void connect_layernorm(float y[OUTPUTS][MOST], float x[INPUTS][MOST]) {
     float coef[8], mean[4], rstd[4];
@@ -237,6 +295,21 @@ static const function functions[] = {
     {ROW(linear_connection), .in = {28, 28}, .out = {28}, .follows_add = {true}},
     {ROW(negative_connection), .in = {28, 28}, .out = {28}, .follows_add = {true}},
     {ROW(orthogonal_connection), .in = {28, 28}, .out = {28}, .follows_add = {true}},
+    {ROW(linear_rezero), .in = {28, 28, 1}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(orthogonal_rezero), .in = {28, 28, 1}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(linear_constrained), .in = {28, 28, 1}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(orthogonal_constrained), .in = {28, 28, 1}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(linear_rescale), .in = {28, 28, 1}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(orthogonal_rescale), .in = {28, 28, 1}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(rescale_conv), .in = {28, 28, 49}, .out = {28}, .follows_add = {true},
+     .always = {0, 0, 1}},
+    {ROW(dropout), .in = {77}, .out = {77}},
     {ROW(connect_layernorm), .in = {28, 28}, .out = {28, 28}, .follows_add = {true}},
     {ROW(embed_tokens), .in = {60, 5, 20}, .out = {75}, .always = {0, 1, 1}},
     {ROW(first_token), .in = {60}, .out = {15}, .follows_add = {true}},
@@ -268,6 +341,62 @@ static void orthogonal_update_by_hand(void **state) {
     for (int i = 0; i < OD_CONNECT_STATS; i++) {
         assert_near(stats[i], expected[i]);
     }
+}
+
+// Shares and moments of what is drawn, over 2^18 draws: within five standard errors.
+static void draws_have_their_distribution(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 18 };
+    static float x[COUNT], y[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        x[i] = 1;
+    }
+    const od_philox draws = stream_of(1);
+    const double error = 1 / sqrt(COUNT);
+    od_ref_drop(NULL, y, x, COUNT, 1, 0.3f, &draws);
+    double kept = 0, pairs = 0;
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(y[i] == 0 || y[i] == 1 / 0.7f);
+        kept += y[i] > 0;
+        pairs += i > 0 && y[i] > 0 && y[i - 1] > 0;
+    }
+    assert_true(fabs(kept / COUNT - 0.7) < 5 * 0.46 * error);
+    assert_true(fabs(pairs / COUNT - 0.49) <
+                10 * 0.5 * error); // neighbours do not know of each other
+    od_ref_add_noise(NULL, y, x, COUNT, 0.5f, &draws);
+    double sum = 0, squares = 0, products = 0, beyond = 0;
+    for (int i = 0; i < COUNT; i++) {
+        const double z = ((double)y[i] - 1) / 0.5;
+        sum += z;
+        squares += z * z;
+        products += i % 2 == 1 ? z * (((double)y[i - 1] - 1) / 0.5) : 0;
+        beyond += fabs(z) > 1.959964;
+    }
+    assert_true(fabs(sum / COUNT) < 5 * error);
+    assert_true(fabs(squares / COUNT - 1) < 5 * sqrt(2) * error);
+    assert_true(fabs(products / (COUNT / 2)) < 5 * sqrt(2) * error); // the two of a pair
+    assert_true(fabs(beyond / COUNT - 0.05) < 5 * 0.22 * error);
+}
+
+// One draw a sample: all of it stays or goes, as the draws of the stream say.
+static void whole_samples_are_dropped(void **state) {
+    (void)state;
+    enum { SAMPLES = 64, VALUES = 5 };
+    float x[SAMPLES * VALUES], y[SAMPLES * VALUES];
+    od_test_fill(x, SAMPLES * VALUES, 1, 1);
+    const od_philox draws = stream_of(2);
+    od_philox again = draws;
+    od_ref_drop(NULL, y, x, SAMPLES * VALUES, VALUES, 0.5f, &draws);
+    for (int s = 0; s < SAMPLES; s++) {
+        const bool kept = od_philox_uniform(&again) >= 0.5f;
+        for (int i = s * VALUES; i < (s + 1) * VALUES; i++) {
+            assert_true(y[i] == (kept ? 2 * x[i] : 0));
+        }
+    }
+    od_ref_drop(NULL, y, x, SAMPLES * VALUES, VALUES, 0, &draws);
+    assert_memory_equal(x, y, sizeof x);
+    od_ref_drop(NULL, y, x, SAMPLES * VALUES, VALUES, 1, &draws);
+    assert_true(y[0] == 0 && y[SAMPLES * VALUES - 1] == 0);
 }
 
 // The linear connection has no eps in <x,x>, unless <x,x> is below it.
@@ -386,6 +515,8 @@ int main(void) {
     static const struct CMUnitTest by_hand[] = {
         cmocka_unit_test(orthogonal_update_by_hand),
         cmocka_unit_test(linear_statistics_by_hand),
+        cmocka_unit_test(draws_have_their_distribution),
+        cmocka_unit_test(whole_samples_are_dropped),
         cmocka_unit_test(gelu_by_hand),
         cmocka_unit_test(cross_entropy_by_hand),
         cmocka_unit_test(patches_list_channel_row_column),

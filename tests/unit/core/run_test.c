@@ -112,6 +112,87 @@ static void gradients_are_slopes_of_the_loss(void **state) {
     }
 }
 
+static void patterns_have_gradients(void **state) {
+    (void)state;
+    const od_pattern patterns[] = {OD_PATTERN_REZERO, OD_PATTERN_REZERO_CONSTRAINED,
+                                   OD_PATTERN_RESCALE};
+    for (size_t i = 0; i < 6; i++) {
+        od_spec spec = tiny_spec();
+        spec.residual.connection = i % 2 == 0 ? OD_CONNECT_LINEAR : OD_CONNECT_ORTHOGONAL;
+        spec.residual.pattern = patterns[i / 2];
+        check_model(&spec, true);
+    }
+}
+
+// Backward sees the masks and the noise that forward drew.
+static void drawn_models_have_gradients(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.model.drop_path = 0.25F;
+    spec.model.mlp_dropout = 0.25F;
+    spec.residual.perturbation = 0.5F;
+    check_model(&spec, true);
+}
+
+static float first_logit(const tiny_rig *rig, const od_run_options *options) {
+    od_run_forward(rig->run, options);
+    return *(const float *)od_run_memory(rig->run, rig->model->logits);
+}
+
+// The same seed and number give the same bits, as the second run of a block that is computed again
+// in backward needs; another number gives others; evaluation drops nothing but is perturbed.
+static void draws_follow_their_number(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.model.drop_path = 0.25F;
+    spec.model.mlp_dropout = 0.25F;
+    tiny_rig dropping = tiny_rig_new(&spec, true, "cpu");
+    od_run_options options = {.batch = TINY_BATCH, .training = true, .seed = 1, .draw = 5};
+    const float first = first_logit(&dropping, &options);
+    assert_true(first_logit(&dropping, &options) == first);
+    options.draw = 6;
+    assert_true(first_logit(&dropping, &options) != first);
+    options = (od_run_options){.batch = TINY_BATCH, .seed = 1, .draw = 5};
+    const float evaluated = first_logit(&dropping, &options);
+    options.draw = 6;
+    assert_true(first_logit(&dropping, &options) == evaluated);
+    tiny_rig_free(&dropping);
+    spec = tiny_spec();
+    spec.residual.perturbation = 0.5F;
+    tiny_rig noisy = tiny_rig_new(&spec, true, "cpu");
+    const float at6 = first_logit(&noisy, &options);
+    assert_true(first_logit(&noisy, &options) == at6);
+    options.training = true;
+    assert_true(first_logit(&noisy, &options) != at6);
+    tiny_rig_free(&noisy);
+}
+
+// A connection that is planned orthogonal and switched computes what a linear one does.
+static void connections_can_be_switched(void **state) {
+    (void)state;
+    const od_pattern patterns[] = {OD_PATTERN_DEFAULT, OD_PATTERN_REZERO};
+    for (size_t i = 0; i < 2; i++) {
+        od_spec spec = tiny_spec();
+        spec.residual.pattern = patterns[i];
+        tiny_rig switched = tiny_rig_new(&spec, true, "cpu");
+        spec.residual.orthogonal_block[1] = false;
+        tiny_rig linear = tiny_rig_new(&spec, true, "cpu");
+        const bool linear_connections[] = {false, false, true, true};
+        od_run_options options = {
+            .batch = TINY_BATCH, .training = true, .loss_scale = 1, .linear = linear_connections};
+        const float logit = first_logit(&switched, &options);
+        od_run_backward(switched.run, &options);
+        options.linear = NULL;
+        assert_true(first_logit(&linear, &options) == logit);
+        od_run_backward(linear.run, &options);
+        assert_memory_equal(switched.gradients, linear.gradients,
+                            (size_t)linear.model->flat_count * sizeof(float));
+        assert_true(first_logit(&switched, &options) != logit);
+        tiny_rig_free(&switched);
+        tiny_rig_free(&linear);
+    }
+}
+
 static double length_of(const float *values, int64_t count) {
     return sqrt(dot(values, values, count));
 }
@@ -220,6 +301,10 @@ static void plan_is_what_is_allocated(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_slopes_of_the_loss),
+        cmocka_unit_test(patterns_have_gradients),
+        cmocka_unit_test(drawn_models_have_gradients),
+        cmocka_unit_test(draws_follow_their_number),
+        cmocka_unit_test(connections_can_be_switched),
         cmocka_unit_test(cpu_has_the_gradients_of_ref),
         cmocka_unit_test(gradients_add_up),
         cmocka_unit_test(batch_may_be_smaller),

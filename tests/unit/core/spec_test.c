@@ -209,6 +209,38 @@ static void connections_have_their_methods(void **state) {
     }
 }
 
+static void patterns_and_draws_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *residual;
+        od_pattern pattern;
+        float probability, perturbation;
+        bool global;
+    } cases[] = {
+        {"\"pattern\":\"default\"", OD_PATTERN_DEFAULT, 1, 0, false},
+        {"\"pattern\":\"rezero\",\"probability\":0", OD_PATTERN_REZERO, 0, 0, false},
+        {"\"pattern\":\"rezero_constrained\",\"probability\":0.25", OD_PATTERN_REZERO_CONSTRAINED,
+         0.25F, 0, false},
+        {"\"pattern\":\"rescale_stream\",\"perturbation\":0.5", OD_PATTERN_RESCALE, 1, 0.5F, false},
+        {"\"connection\":\"linear\",\"pattern\":\"rezero\"", OD_PATTERN_REZERO, 1, 0, false},
+        {"\"method\":\"global\",\"probability\":1", OD_PATTERN_DEFAULT, 1, 0, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static od_spec spec;
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"model\":{\"arch\":\"vit\",\"drop_path\":0.125,\"mlp_dropout\":0.25}," FASHION
+                 ",\"residual\":{%s}}",
+                 cases[i].residual);
+        read_good(text, &spec);
+        assert_int_equal(spec.residual.pattern, cases[i].pattern);
+        assert_true(spec.residual.probability == cases[i].probability);
+        assert_true(spec.residual.perturbation == cases[i].perturbation);
+        assert_int_equal(spec.residual.global, cases[i].global);
+        assert_true(spec.model.drop_path == 0.125F && spec.model.mlp_dropout == 0.25F);
+    }
+}
+
 // The faults of text are exactly those of expected, "pointer detail" each, in this order.
 static void expect_faults(const char *text, const char *const *expected, size_t count) {
     static od_spec spec;
@@ -234,14 +266,10 @@ static void each_fault_is_named(void **state) {
     } cases[] = {
         {"{\"model\":{\"arch\":\"resnet18\"}," FASHION ",\"residual\":{\"blocks\":[0,8]}}",
          "/residual/blocks/1 is 8; the model's blocks are 0 to 7"},
-        {"{\"model\":{\"arch\":\"resnet50\"}," FASHION
-         ",\"residual\":{\"connection\":\"orthogonal\",\"method\":\"global\"}}",
-         "/residual/method is \"global\", which this version cannot do in a resnet; give "
-         "\"feature\""},
-        {"{\"model\":{\"arch\":\"vit\",\"drop_path\":0.1}," FASHION "}",
-         "/model/drop_path is 0.1; this version has no drop path; give 0"},
-        {"{\"model\":{\"arch\":\"vit\",\"mlp_dropout\":0.5}," FASHION "}",
-         "/model/mlp_dropout is 0.5; this version has no dropout; give 0"},
+        {"{\"model\":{\"arch\":\"resnet18\",\"drop_path\":0.5}," FASHION "}",
+         "/model/drop_path is 0.5, which goes with vit only; give 0"},
+        {"{\"model\":{\"arch\":\"resnet18\",\"mlp_dropout\":0.25}," FASHION "}",
+         "/model/mlp_dropout is 0.25, which goes with vit only; give 0"},
         {"{\"model\":{\"arch\":\"vit\",\"heads\":5}," FASHION "}",
          "/model/heads is 5 and does not divide the width of 384; give a divisor"},
         {"{\"model\":{\"arch\":\"vit\",\"patch_size\":5}," FASHION "}",
@@ -252,15 +280,17 @@ static void each_fault_is_named(void **state) {
          "/model/depth is null, and model.preset is null too; give one of them"},
         {"{" VIT_N "," FASHION ",\"residual\":{\"method\":\"negative\"}}",
          "/residual/method is \"negative\", which goes with the linear connection only"},
-        {"{" VIT_N "," FASHION ",\"residual\":{\"pattern\":\"rezero\"}}",
-         "/residual/pattern is \"rezero\"; this version has no patterns; give \"default\""},
+        {"{" VIT_N "," FASHION ",\"residual\":{\"connection\":\"linear\",\"method\":\"negative\","
+         "\"pattern\":\"rezero\"}}",
+         "/residual/pattern is \"rezero\"; the method \"negative\" takes no pattern; give "
+         "\"default\""},
         {"{" VIT_N "," FASHION ",\"residual\":{\"rescale_mode\":\"conv1x1\"}}",
          "/residual/rescale_mode is \"conv1x1\", which goes with a resnet only; give \"scalar\""},
-        {"{" VIT_N "," FASHION ",\"residual\":{\"probability\":0.5}}",
-         "/residual/probability is 0.5; this version cannot draw the connection in each step; give "
-         "null"},
-        {"{" VIT_N "," FASHION ",\"residual\":{\"perturbation\":0.01}}",
-         "/residual/perturbation is 0.01; this version adds no noise; give null"},
+        {"{" VIT_N "," FASHION ",\"residual\":{\"pattern\":\"rescale_stream\",\"rescale_mode\":"
+         "\"conv1x1\"}}",
+         "/residual/rescale_mode is \"conv1x1\", which goes with a resnet only; give \"scalar\""},
+        {"{" VIT_N "," FASHION ",\"residual\":{\"connection\":\"linear\",\"probability\":0.5}}",
+         "/residual/probability is 0.5, which goes with the orthogonal connection only; give null"},
         {"{" VIT_N "," FASHION ",\"residual\":{\"eps\":1e-60}}",
          "/residual/eps is too small for float32; give 1.17549e-38 or more"},
         {"{" VIT_N "," FASHION ",\"residual\":{\"blocks\":[0,6]}}",
@@ -376,6 +406,7 @@ int main(void) {
         cmocka_unit_test(everything_given_is_read),
         cmocka_unit_test(presets_have_their_sizes),
         cmocka_unit_test(connections_have_their_methods),
+        cmocka_unit_test(patterns_and_draws_are_read),
         cmocka_unit_test(each_fault_is_named),
         cmocka_unit_test(faults_come_all_at_once),
         cmocka_unit_test(known_faults_silence_what_follows_from_them),

@@ -93,6 +93,42 @@ static void state_dict_is_the_references(void **state) {
     od_model_free(model);
 }
 
+// A block's own scalars stand between its buffer and its layers, and start at zero.
+static void patterns_have_their_scalars(void **state) {
+    (void)state;
+    static const struct {
+        od_pattern pattern;
+        const char *attn, *mlp;
+    } cases[] = {
+        {OD_PATTERN_REZERO, "attn_alpha", "mlp_alpha"},
+        {OD_PATTERN_REZERO_CONSTRAINED, "attn_theta", "mlp_theta"},
+        {OD_PATTERN_RESCALE, "attn_rescale_alpha", "mlp_rescale_alpha"},
+    };
+    static const row scalar = {NULL, 1, {1}};
+    for (size_t i = 0; i < 3; i++) {
+        od_spec spec = nano();
+        spec.residual.pattern = cases[i].pattern;
+        od_model *model = model_of(&spec);
+        const od_model_tensor *block = &model->tensors[4 + 11 * 3];
+        char name[64];
+        assert_string_equal(block[0].name, "blocks.3.residual_eps");
+        snprintf(name, sizeof name, "blocks.3._pattern_params.%s", cases[i].attn);
+        assert_row(&block[1], name, &scalar);
+        snprintf(name, sizeof name, "blocks.3._pattern_params.%s", cases[i].mlp);
+        assert_row(&block[2], name, &scalar);
+        assert_string_equal(block[3].name, "blocks.3.attn.qkv.weight");
+        float start = 1;
+        od_model_init_tensor(model, 4 + 11 * 3 + 1, 42, &start);
+        assert_true(start == 0);
+        assert_int_equal(od_model_parameters(model), 303434 + 12);
+        od_model_free(model);
+    }
+    od_spec spec = nano();
+    spec.residual.pattern = OD_PATTERN_RESCALE_CONV;
+    od_model *model = NULL;
+    assert_int_equal(od_model_new(&spec, true, &model, NULL), OD_E_INVALID);
+}
+
 static void flat_offsets_are_aligned(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -260,6 +296,7 @@ static void sizes_that_do_not_fit_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_dict_is_the_references),
+        cmocka_unit_test(patterns_have_their_scalars),
         cmocka_unit_test(flat_offsets_are_aligned),
         cmocka_unit_test(start_values_are_pytorchs),
         cmocka_unit_test(each_tensor_and_seed_has_its_own_draws),

@@ -80,6 +80,28 @@ static void statistics_have_names_and_means(void **state) {
     cJSON_Delete(values);
 }
 
+// What a pattern adds may be there for some connections only: means are over those.
+static void patterns_have_series_of_their_own(void **state) {
+    (void)state;
+    od_connection_stats stats[] = {
+        {.tag = "attn", .extra_count = 1, .extras = {{"pattern/alpha", 0.5}}},
+        {.tag = "mlp",
+         .block = 1,
+         .extra_count = 2,
+         .extras = {{"pattern/alpha", -1}, {"pattern/f_ortho_raw_norm2", 8}}},
+    };
+    cJSON *values = cJSON_CreateObject();
+    od_meter_add_stats(values, stats, 2);
+    assert_true(value_of(values, "activation/attn/block00/pattern/alpha") == 0.5);
+    assert_true(value_of(values, "activation/mlp/block01/pattern/f_ortho_raw_norm2") == 8);
+    assert_true(value_of(values, "activation/attn/mean/pattern/alpha") == 0.5);
+    assert_true(value_of(values, "activation/mlp/mean/pattern/alpha") == -1);
+    assert_true(value_of(values, "activation/all/mean/pattern/alpha") == -0.25);
+    assert_true(value_of(values, "activation/all/mean/pattern/f_ortho_raw_norm2") == 8);
+    assert_int_equal(cJSON_GetArraySize(values), (2 + 2 + 1) * OD_CONNECT_STATS + 3 + 3 + 2);
+    cJSON_Delete(values);
+}
+
 static void sums_come_back_to_the_last_bit(void **state) {
     (void)state;
     od_meter meter = {
@@ -125,6 +147,7 @@ int main(void) {
         cmocka_unit_test(a_point_is_a_mean_and_empties_the_meter),
         cmocka_unit_test(what_is_not_finite_is_text),
         cmocka_unit_test(statistics_have_names_and_means),
+        cmocka_unit_test(patterns_have_series_of_their_own),
         cmocka_unit_test(sums_come_back_to_the_last_bit),
         cmocka_unit_test(what_is_no_saved_meter_is_refused),
     };

@@ -7,6 +7,7 @@
 #define OD_CORE_BACKEND_CPU_LOOPS_LOOPS_H
 
 #include "core/backend/backend.h"
+#include "core/backend/pattern.h"
 
 // One call of connect_forward or connect_layernorm_forward; see backend.h.
 typedef struct od_cpu_connect_args {
@@ -18,6 +19,18 @@ typedef struct od_cpu_connect_args {
     float *z, *mean, *rstd; // NULL: no layer norm follows
     float norm_eps;
 } od_cpu_connect_args;
+
+// One call of pattern_forward or pattern_backward; see backend.h.
+typedef struct od_cpu_pattern_args {
+    od_pattern_terms terms;
+    float eps;
+    int64_t n;
+    const float *x, *f;
+    float *y, *coef; // forward writes coef
+    const float *g;  // and the rest is for backward
+    float *dx, *df;
+    bool accumulate_dx;
+} od_cpu_pattern_args;
 
 // Per value: g += l2 p; m = keep1 m + take1 g; v = keep2 v + take2 g^2;
 // p = shrink p - rate m / (root sqrt(v) + eps).
@@ -32,6 +45,9 @@ typedef struct od_cpu_batchnorm_args {
     int64_t n;
     bool relu;
 } od_cpu_batchnorm_args;
+
+// Values that random loops treat at once.
+enum { OD_CPU_DRAWS = 64 };
 
 typedef struct od_cpu_loops {
     // y = a + b; y may be a or b.
@@ -60,6 +76,19 @@ typedef struct od_cpu_loops {
     void (*connect_backward)(float *dx, float *df, const float *g, const float *x, const float *f,
                              const float *coef, int64_t begin, int64_t end, int64_t n,
                              od_connection connection, bool accumulate_dx);
+
+    // Rows [begin, end). Adds their statistics (OD_PATTERN_STATS, but for the scalar) to sums unless
+    // that is NULL.
+    void (*pattern_forward)(const od_cpu_pattern_args *args, int64_t begin, int64_t end,
+                            double *sums);
+    // Returns the rows' share of the scalar's gradient.
+    double (*pattern_backward)(const od_cpu_pattern_args *args, int64_t begin, int64_t end);
+
+    // Values [begin, end) of drop and add_noise; begin is a multiple of OD_CPU_DRAWS.
+    void (*drop)(float *y, const float *x, int64_t begin, int64_t end, float rate,
+                 const od_philox *draws);
+    void (*add_noise)(float *y, const float *x, int64_t begin, int64_t end, float scale,
+                      const od_philox *draws);
 
     // Values of scratch that either direction of attention needs; the scratch is aligned to 64
     // bytes and may hold anything.
@@ -106,6 +135,10 @@ typedef struct od_cpu_loops {
     X(layernorm_affine)    \
     X(connect_forward)     \
     X(connect_backward)    \
+    X(pattern_forward)     \
+    X(pattern_backward)    \
+    X(drop)                \
+    X(add_noise)           \
     X(attention_scratch)   \
     X(attention_forward)   \
     X(attention_backward)  \
