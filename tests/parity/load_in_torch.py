@@ -22,10 +22,16 @@ import training
 CHANGES = {"data.limit_train": 1280, "data.limit_eval": 2000, "train.batch_size": 64,
            "train.epochs": 1, "checkpoint.every_steps": 10, "checkpoint.keep": 2,
            "resources.threads": 1}
+STEPS = 20
 RUNS = {
     "linear": {"residual.connection": "linear"},
     "orthogonal": {"residual.connection": "orthogonal"},
     "negative": {"residual.connection": "linear", "residual.method": "negative"},
+    "rezero": {"residual.connection": "orthogonal", "residual.pattern": "rezero"},
+    "constrained": {"residual.connection": "linear", "residual.pattern": "rezero_constrained"},
+    "rescaled": {"residual.connection": "orthogonal", "residual.pattern": "rescale_stream"},
+    "drawn": {"residual.connection": "orthogonal", "residual.probability": 0.5,
+              "residual.perturbation": 0.1, "model.drop_path": 0.1, "model.mlp_dropout": 0.1},
 }
 
 
@@ -67,8 +73,10 @@ def faults_of(changes):
     faults = []
     with tempfile.TemporaryDirectory() as folder:
         run, values = train(spec, folder)
-        result = training.evaluate(load(spec, os.path.join(run, "model.safetensors")),
-                                   spec["data"]["limit_eval"])
+        model = load(spec, os.path.join(run, "model.safetensors"))
+        training.draw_connections(model, spec, STEPS - 1)
+        result = training.evaluate(model, spec["data"]["limit_eval"], spec["train"]["batch_size"],
+                                   spec["train"]["seed"], STEPS)
         expected = {"val/loss": result["loss"], "val/acc@1": result["acc1"],
                     "val/acc@5": result["acc5"]}
         # An accuracy may differ by one image whose two best logits are equal to rounding.

@@ -131,6 +131,11 @@ tests_unit_core_spec_test_LDADD = $(CORE_TEST_LIBS)
 AM_TESTS_ENVIRONMENT += OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY;
 kernels_sources = tests/unit/core/kernels.c tests/unit/core/kernels.h
 
+core_tests += tests/unit/core/connect_test
+tests_unit_core_connect_test_SOURCES = tests/unit/core/connect_test.c $(kernels_sources)
+tests_unit_core_connect_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_connect_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/backend_test
 tests_unit_core_backend_test_SOURCES = tests/unit/core/backend_test.c $(kernels_sources)
 tests_unit_core_backend_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -121,6 +121,40 @@ static void state_dict_is_the_references(void **state) {
     od_model_free(model);
 }
 
+// Behind a block's buffer and before its layers: a scalar that starts at zero, or the weight of a 1x1
+// convolution that starts as the identity.
+static void patterns_have_their_parameters(void **state) {
+    (void)state;
+    static const struct {
+        od_pattern pattern;
+        const char *name;
+    } rows[] = {
+        {OD_PATTERN_REZERO, "stage2.0._pattern_params.conv_alpha"},
+        {OD_PATTERN_REZERO_CONSTRAINED, "stage2.0._pattern_params.conv_theta"},
+        {OD_PATTERN_RESCALE, "stage2.0._pattern_params.conv_rescale_alpha"},
+        {OD_PATTERN_RESCALE_CONV, "stage2.0._pattern_modules.conv_rescale_proj.weight"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        od_spec spec = spec_of("resnet50", 16, 3);
+        spec.residual.pattern = rows[i].pattern;
+        od_model *model = model_of(&spec);
+        const od_model_tensor *tensor = tensor_of(model, rows[i].name);
+        const bool convolves = rows[i].pattern == OD_PATTERN_RESCALE_CONV;
+        assert_string_equal(tensor[-1].name, "stage2.0.residual_eps");
+        assert_string_equal(tensor[1].name, "stage2.0.residual.0.weight");
+        assert_int_equal(tensor->rank, convolves ? 4 : 1);
+        assert_int_equal(tensor->count, convolves ? 512 * 512 : 1);
+        float *start = calloc((size_t)tensor->count, sizeof *start);
+        assert_non_null(start);
+        od_model_init_tensor(model, (int)(tensor - model->tensors), 1, start);
+        for (int64_t v = 0; v < tensor->count; v++) {
+            assert_true(start[v] == (convolves && v % 513 == 0));
+        }
+        free(start);
+        od_model_free(model);
+    }
+}
+
 static void start_values_are_pytorchs(void **state) {
     (void)state;
     const od_spec spec = spec_of("resnet18", 32, 3);
@@ -391,6 +425,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_pytorchs),
         cmocka_unit_test(state_dict_is_the_references),
+        cmocka_unit_test(patterns_have_their_parameters),
         cmocka_unit_test(start_values_are_pytorchs),
         cmocka_unit_test(connections_are_counted_through_all_stages),
         cmocka_unit_test(flops_are_those_of_the_products),

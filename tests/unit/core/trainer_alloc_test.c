@@ -88,11 +88,35 @@ static void steps_of_a_resnet_allocate_nothing(void **state) {
     check(spec, "cpu");
 }
 
+static void drawn_steps_allocate_nothing(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.model.drop_path = 0.1F;
+    spec.model.mlp_dropout = 0.1F;
+    spec.residual.perturbation = 0.1F;
+    spec.residual.pattern = OD_PATTERN_REZERO;
+    spec.residual.is_drawn = true;
+    spec.residual.probability = 0.5F;
+    check(spec, "ref");
+    check(spec, "cpu");
+}
+
+static void steps_with_a_scaled_stream_allocate_nothing(void **state) {
+    (void)state;
+    od_spec spec = tiny_resnet_spec();
+    spec.train.epochs = 1;
+    spec.residual.pattern = OD_PATTERN_RESCALE_CONV;
+    spec.residual.global = true;
+    check(spec, "cpu");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_on_ref_allocate_nothing),
         cmocka_unit_test(steps_on_cpu_allocate_nothing),
         cmocka_unit_test(steps_of_a_resnet_allocate_nothing),
+        cmocka_unit_test(drawn_steps_allocate_nothing),
+        cmocka_unit_test(steps_with_a_scaled_stream_allocate_nothing),
     };
     return cmocka_run_group_tests_name("trainer_alloc", tests, NULL, NULL);
 }

@@ -97,6 +97,47 @@ static void resumed_runs_on_cpu_end_with_the_same_bits(void **state) {
     check_resume(&spec, "cpu", 8);
 }
 
+// All that is drawn in a run, and a pattern.
+static od_spec drawn_spec(void) {
+    od_spec spec = tiny_spec();
+    spec.model.drop_path = 0.2F;
+    spec.model.mlp_dropout = 0.2F;
+    spec.residual.pattern = OD_PATTERN_REZERO_CONSTRAINED;
+    spec.residual.perturbation = 0.1F;
+    spec.residual.is_drawn = true;
+    spec.residual.probability = 0.5F;
+    spec.train.grad_accumulate_steps = 2;
+    return spec;
+}
+
+static void resumed_runs_draw_the_same(void **state) {
+    (void)state;
+    const od_spec spec = drawn_spec();
+    check_resume(&spec, "ref", 5);
+    check_resume(&spec, "cpu", 9);
+}
+
+// Evaluation depends on the step alone, so one of a checkpoint gives what the run itself had.
+static void evaluation_of_a_checkpoint_is_that_of_the_run(void **state) {
+    (void)state;
+    const od_spec spec = drawn_spec();
+    od_trainer *run = tiny_trainer(&spec, "cpu"), *later = tiny_trainer(&spec, "cpu");
+    od_eval_result before, after, again;
+    tiny_steps(run, 7);
+    assert_int_equal(od_trainer_evaluate(run, &before, NULL), OD_OK);
+    saved s = save(run);
+    load(later, &s);
+    assert_int_equal(od_trainer_evaluate(later, &after, NULL), OD_OK);
+    assert_true(before.loss == after.loss);
+    s.step = 8; // other noise, and maybe other connections
+    load(later, &s);
+    assert_int_equal(od_trainer_evaluate(later, &again, NULL), OD_OK);
+    assert_true(before.loss != again.loss);
+    saved_fini(&s);
+    od_trainer_free(run);
+    od_trainer_free(later);
+}
+
 static void names_are_the_parameters(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -228,6 +269,8 @@ int main(void) {
         cmocka_unit_test(resumed_runs_end_with_the_same_bits),
         cmocka_unit_test(resumed_groups_end_with_the_same_bits),
         cmocka_unit_test(resumed_runs_on_cpu_end_with_the_same_bits),
+        cmocka_unit_test(resumed_runs_draw_the_same),
+        cmocka_unit_test(evaluation_of_a_checkpoint_is_that_of_the_run),
         cmocka_unit_test(names_are_the_parameters),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(models_that_do_not_fit_change_nothing),

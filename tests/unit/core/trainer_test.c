@@ -340,6 +340,44 @@ static void statistics_are_means_over_the_step(void **state) {
     od_trainer_free(right);
 }
 
+static int orthogonal_blocks(const od_connection_stats *stats, int count) {
+    int blocks = 0;
+    for (int c = 0; c < count; c += 2) {
+        // rezero tells ||f_ortho||^2 of orthogonal connections only; a block's two go together
+        assert_int_equal(stats[c].extra_count, stats[c + 1].extra_count);
+        blocks += stats[c].extra_count == 2;
+    }
+    return blocks;
+}
+
+// Four blocks, of which one never is, over 100 steps: 300 draws within five standard errors.
+static void blocks_are_orthogonal_with_their_probability(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.model.depth = 4;
+    spec.train.epochs = 20;
+    spec.residual.orthogonal_block[3] = false;
+    spec.residual.pattern = OD_PATTERN_REZERO;
+    spec.residual.is_drawn = true;
+    spec.residual.probability = 0.3F;
+    od_trainer *trainer = tiny_trainer(&spec, "cpu");
+    int drawn = 0, changes = 0, last = -1;
+    for (int step = 0; step < 100; step++) {
+        od_step_result result;
+        int count;
+        assert_int_equal(od_trainer_step(trainer, true, false, &result, NULL), OD_OK);
+        const od_connection_stats *stats = od_trainer_stats_borrow(trainer, &count);
+        assert_int_equal(stats[6].extra_count, 1);
+        const int now = orthogonal_blocks(stats, count);
+        drawn += now;
+        changes += now != last;
+        last = now;
+    }
+    assert_true(abs(drawn - 90) < 5 * 8);
+    assert_true(changes > 30); // each step draws anew
+    od_trainer_free(trainer);
+}
+
 static void non_finite_loss_ends_before_the_update(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -436,6 +474,7 @@ int main(void) {
         cmocka_unit_test(clipping_scales_the_update),
         cmocka_unit_test(statistics_are_of_each_connection),
         cmocka_unit_test(statistics_are_means_over_the_step),
+        cmocka_unit_test(blocks_are_orthogonal_with_their_probability),
         cmocka_unit_test(non_finite_loss_ends_before_the_update),
         cmocka_unit_test(evaluation_does_not_disturb),
         cmocka_unit_test(what_cannot_run_is_refused),
