@@ -154,6 +154,12 @@ static void depth_size_and_number_of_keys_have_limits(void **state) {
     assert_int_equal(parse_repeated("a: ", "[", 60000, &error), OD_E_SYNTAX);
     assert_string_equal(error.text, "line 1: nested more than 16 deep");
     assert_int_equal(parse_repeated("", "{", 60000, &error), OD_E_SYNTAX);
+    od_yaml nested;
+    static const char deepest[] = "a: [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"; // 16
+    assert_int_equal(od_yaml_parse(deepest, strlen(deepest), &nested, NULL), OD_OK);
+    od_yaml_fini(&nested);
+    static const char deeper[] = "a: [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]";
+    assert_int_equal(od_yaml_parse(deeper, strlen(deeper), &nested, NULL), OD_E_SYNTAX);
     assert_int_equal(parse_repeated("a: ", "- ", 30000, &error), OD_E_SYNTAX);
     assert_int_equal(parse_repeated("a: ", "x", OD_YAML_MAX_BYTES - 3, &error), OD_OK);
     assert_int_equal(parse_repeated("a: ", "x", OD_YAML_MAX_BYTES - 2, &error), OD_E_TOO_LARGE);
