@@ -17,6 +17,7 @@ libcore_a_SOURCES += core/data/idx.c core/data/idx.h
 libcore_a_SOURCES += core/data/image.c core/data/image.h
 libcore_a_SOURCES += core/data/jitter.c core/data/jitter.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
+libcore_a_SOURCES += core/data/mixup.c core/data/mixup.h
 libcore_a_SOURCES += core/data/pixel/blend.h core/data/pixel/pixel.h
 libcore_a_SOURCES += core/data/pixel/enhance.c
 libcore_a_SOURCES += core/data/pixel/geometry.c
@@ -86,6 +87,7 @@ libcore_a_SOURCES += \
 	core/op/connect_rows.h \
 	core/op/conv2d.c \
 	core/op/cross_entropy.c \
+	core/op/cross_entropy_soft.c \
 	core/op/drop.c \
 	core/op/embed_tokens.c \
 	core/op/first_token.c \

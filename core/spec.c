@@ -168,6 +168,16 @@ static void read_randaugment(spec_reader *reader, od_data_spec *out) {
     }
 }
 
+static void read_mixup(spec_reader *reader, od_mixup_spec *out) {
+    out->is_on = !cJSON_IsNull(od_json_at(reader->json, "data.mixup"));
+    if (out->is_on) {
+        out->alpha = number(reader, "data.mixup.alpha");
+        out->cutmix_alpha = number(reader, "data.mixup.cutmix_alpha");
+        out->prob = number(reader, "data.mixup.prob");
+        out->switch_prob = number(reader, "data.mixup.switch_prob");
+    }
+}
+
 static void read_data(spec_reader *reader, od_data_spec *out) {
     const char *dataset = text(reader, "data.dataset");
     const od_dataset_facts *facts = od_datasets_find(dataset);
@@ -187,6 +197,7 @@ static void read_data(spec_reader *reader, od_data_spec *out) {
     out->augment = strcmp(text(reader, "data.augment"), "auto") == 0;
     out->random_erase = number(reader, "data.random_erase");
     read_randaugment(reader, out);
+    read_mixup(reader, &out->mixup);
 }
 
 static void read_optimizer(spec_reader *reader, od_optimizer_spec *out) {

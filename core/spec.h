@@ -45,6 +45,12 @@ typedef struct od_residual_spec {
     float perturbation; // standard deviation of the noise added to f; 0: none
 } od_residual_spec;
 
+typedef struct od_mixup_spec {
+    bool is_on;
+    double alpha, cutmix_alpha; // not both 0; 0: only the other
+    double prob, switch_prob;
+} od_mixup_spec;
+
 typedef struct od_data_spec {
     char dataset[32];
     char root[4096];       // folder the files are read from, resolved
@@ -53,7 +59,8 @@ typedef struct od_data_spec {
     int64_t limit_train, limit_eval;  // 0: no limit
     bool augment;                     // "auto"
     int randaugment_n, randaugment_m; // operations (0: none), magnitude of 0 to 30
-    double random_erase;              // probability
+    od_mixup_spec mixup;
+    double random_erase; // probability
 } od_data_spec;
 
 typedef struct od_optimizer_spec {

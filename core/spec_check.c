@@ -23,7 +23,6 @@ static const struct {
 } limits[] = {
     {"data.dataset", "[\"fashion-mnist\", \"mnist\", \"cifar10\", \"cifar100\"]",
      "this version cannot read it; give \"fashion-mnist\", \"mnist\", \"cifar10\" or \"cifar100\""},
-    {"data.mixup", "[null]", "this version has no mixup; give null"},
     {"train.precision", "[\"fp32\"]", "this version computes in fp32 only"},
     {"train.gradient_checkpointing", "[false]",
      "this version has no gradient checkpointing; give false"},
@@ -242,6 +241,28 @@ static od_status check_accumulation(const spec_pair *pair, od_faults *faults) {
                          (long long)train->grad_accumulate_steps, (long long)train->batch_size);
 }
 
+static od_status check_mixup(const spec_pair *pair, od_faults *faults) {
+    const od_mixup_spec *mixup = &pair->spec->data.mixup;
+    const od_train_spec *train = &pair->spec->train;
+    if (!mixup->is_on) {
+        return OD_OK;
+    }
+    if (mixup->alpha <= 0 && mixup->cutmix_alpha <= 0) {
+        OD_TRY(od_faults_add(faults, "/data/mixup/alpha",
+                             "is 0, and cutmix_alpha is 0 too; give one of them more, or null in "
+                             "the place of mixup"));
+    }
+    const int64_t parts = train->grad_accumulate_steps;
+    if (parts < 1 || train->batch_size % parts != 0 || train->batch_size / parts % 2 == 0) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/train/batch_size",
+                         "is %lld in %lld parts of %lld images; mixup mixes pairs and takes parts "
+                         "of an even number",
+                         (long long)train->batch_size, (long long)parts,
+                         (long long)(train->batch_size / parts));
+}
+
 static od_status check_warmup(const spec_pair *pair, od_faults *faults) {
     const od_schedule_spec *schedule = &pair->spec->train.schedule;
     if (!schedule->warmup_const || schedule->type == OD_SCHEDULE_STEP) {
@@ -269,6 +290,7 @@ static const struct {
     {check_blocks, MODEL "/model/depth /residual/blocks"},
     {check_root, "/data/root"},
     {check_accumulation, "/train/batch_size /train/grad_accumulate_steps"},
+    {check_mixup, "/data/mixup /train/batch_size /train/grad_accumulate_steps"},
     {check_warmup, "/train/schedule/type /train/schedule/warmup_type"},
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,9 @@ cJSON *od_meter_take(od_meter *meter, const od_step_result *step) {
     cJSON *values = cJSON_CreateObject();
     double steps = (double)meter->steps;
     add(values, "train/loss", meter->loss_sum / steps);
-    add(values, "train/acc@1", meter->accuracy_sum / steps);
+    if (!isnan(meter->accuracy_sum)) { // mixup
+        add(values, "train/acc@1", meter->accuracy_sum / steps);
+    }
     add(values, "train/lr", step->lr);
     add(values, "train/grad/global_norm", step->grad_norm);
     if (meter->timed_ns > 0) {

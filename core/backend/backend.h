@@ -282,6 +282,10 @@ typedef struct od_backend {
     void (*cross_entropy)(od_device *device, float *loss, int32_t *rank, float *dlogits,
                           const float *logits, const int32_t *labels, int64_t rows, int64_t classes,
                           float smoothing, float scale);
+    // Per row with targets t[r,:]: loss[r] = sum_c(-t_c log p_c). dlogits (NULL: not wanted) =
+    // (p sum_c(t_c) - t) scale. targets [rows, classes].
+    void (*cross_entropy_soft)(od_device *device, float *loss, float *dlogits, const float *logits,
+                               const float *targets, int64_t rows, int64_t classes, float scale);
 
     // --- parameters -------------------------------------------------------------------------
     // *out (one double in device memory) = sum x^2, in an order that depends on count alone.

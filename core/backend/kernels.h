@@ -30,6 +30,7 @@
     X(first_token_forward)       \
     X(first_token_backward)      \
     X(cross_entropy)             \
+    X(cross_entropy_soft)        \
     X(sum_of_squares)            \
     X(scale)                     \
     X(adam)                      \

@@ -74,6 +74,7 @@ typedef enum od_op_kind {
     OD_OP_EMBED_TOKENS,
     OD_OP_FIRST_TOKEN,
     OD_OP_CROSS_ENTROPY,
+    OD_OP_CROSS_ENTROPY_SOFT,
     OD_OP_CONV2D,
     OD_OP_BATCHNORM,
     OD_OP_AVGPOOL,

@@ -180,3 +180,24 @@ void od_model_add_buffer(od_model *model, const char *name, int rank, float valu
 void od_model_add_counter(od_model *model, const char *name) {
     (void)add_tensor(model, name, OD_TENSOR_COUNTER);
 }
+
+void od_model_add_loss(od_model *model, const od_spec *spec) {
+    od_graph *graph = model->graph;
+    const bool is_soft = spec->data.mixup.is_on;
+    model->labels = od_graph_input(graph, "labels", OD_VALUE_I32, (od_shape){0});
+    model->targets = is_soft ? od_graph_input(graph, "targets", OD_VALUE_F32,
+                                              (od_shape){1, {spec->model.classes}})
+                             : -1;
+    model->loss =
+        od_graph_add(graph, &(od_node_spec){
+                                .op = is_soft ? OD_OP_CROSS_ENTROPY_SOFT : OD_OP_CROSS_ENTROPY,
+                                .name = "loss",
+                                .inputs = {model->logits, model->labels, model->targets},
+                                .input_count = is_soft ? 3 : 2,
+                                .attributes.smoothing = (float)spec->train.label_smoothing,
+                            });
+    model->rank = model->loss + 1; // the outputs of a node follow each other
+    od_graph_keep(graph, model->logits);
+    od_graph_keep(graph, model->loss);
+    od_graph_keep(graph, model->rank);
+}

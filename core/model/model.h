@@ -46,6 +46,7 @@ typedef struct od_model {
     int64_t flat_count;     // floats of a flat buffer: tensors start at multiples of 64 bytes
     int64_t state_count;    // floats of the flat buffer of states, which is laid out alike
     int images, labels;     // inputs [batch, height, width, channels], [batch] int32
+    int targets;            // input [batch, classes] with mixup, else -1
     int logits, loss, rank; // kept: [batch, classes], [batch], [batch] int32
 } od_model;
 
@@ -72,5 +73,8 @@ int od_model_add_parameter(od_model *model, const char *name, int rank, const in
 int od_model_add_state(od_model *model, const char *name, int64_t count, float value);
 void od_model_add_buffer(od_model *model, const char *name, int rank, float value);
 void od_model_add_counter(od_model *model, const char *name);
+
+// Behind model->logits: the labels (and, with mixup, targets), loss and rank, all kept.
+void od_model_add_loss(od_model *model, const od_spec *spec);
 
 #endif

@@ -272,20 +272,8 @@ static void network(resnet *r) {
     model->images =
         od_graph_input(r->graph, "images", OD_VALUE_F32,
                        (od_shape){3, {spec->image_size, spec->image_size, spec->channels}});
-    model->labels = od_graph_input(r->graph, "labels", OD_VALUE_I32, (od_shape){0});
     model->logits = head(r, stages(r, stem(r, model->images)));
-    model->loss =
-        od_graph_add(r->graph, &(od_node_spec){
-                                   .op = OD_OP_CROSS_ENTROPY,
-                                   .name = "loss",
-                                   .inputs = {model->logits, model->labels},
-                                   .input_count = 2,
-                                   .attributes.smoothing = (float)r->spec->train.label_smoothing,
-                               });
-    model->rank = model->loss + 1; // the outputs of a node follow each other
-    od_graph_keep(r->graph, model->logits);
-    od_graph_keep(r->graph, model->loss);
-    od_graph_keep(r->graph, model->rank);
+    od_model_add_loss(model, r->spec);
 }
 
 od_status od_resnet_build(const od_spec *spec, od_model *model, od_error *error) {

@@ -262,33 +262,17 @@ static int head(vit *v, int x) {
     return linear(v, "logits", normed, v->head);
 }
 
-static void keep(od_graph *graph, const od_model *model) {
-    od_graph_keep(graph, model->logits);
-    od_graph_keep(graph, model->loss);
-    od_graph_keep(graph, model->rank);
-}
-
 static void network(vit *v) {
     const od_model_spec *spec = &v->spec->model;
     od_model *model = v->model;
     model->images =
         od_graph_input(v->graph, "images", OD_VALUE_F32,
                        (od_shape){3, {spec->image_size, spec->image_size, spec->channels}});
-    model->labels = od_graph_input(v->graph, "labels", OD_VALUE_I32, (od_shape){0});
     embedding_parameters(v);
     const int stream = blocks(v, embed(v, model->images));
     head_parameters(v);
     model->logits = head(v, stream);
-    model->loss =
-        od_graph_add(v->graph, &(od_node_spec){
-                                   .op = OD_OP_CROSS_ENTROPY,
-                                   .name = "loss",
-                                   .inputs = {model->logits, model->labels},
-                                   .input_count = 2,
-                                   .attributes.smoothing = (float)v->spec->train.label_smoothing,
-                               });
-    model->rank = model->loss + 1; // the outputs of a node follow each other
-    keep(v->graph, model);
+    od_model_add_loss(model, v->spec);
 }
 
 static od_status check(const od_model_spec *spec, const od_residual_spec *residual,

@@ -7,23 +7,24 @@
 #include "core/graph/plan.h"
 
 // kind, name of the file
-#define OD_OP_MAP(X)                              \
-    X(OD_OP_PATCHIFY, patchify)                   \
-    X(OD_OP_LINEAR, linear)                       \
-    X(OD_OP_GELU, gelu)                           \
-    X(OD_OP_LINEAR_GELU, linear_gelu)             \
-    X(OD_OP_LAYERNORM, layernorm)                 \
-    X(OD_OP_ATTENTION, attention)                 \
-    X(OD_OP_CONNECT, connect)                     \
-    X(OD_OP_CONNECT_LAYERNORM, connect_layernorm) \
-    X(OD_OP_CONNECT_CONV1X1, connect_conv1x1)     \
-    X(OD_OP_DROP, drop)                           \
-    X(OD_OP_NOISE, noise)                         \
-    X(OD_OP_EMBED_TOKENS, embed_tokens)           \
-    X(OD_OP_FIRST_TOKEN, first_token)             \
-    X(OD_OP_CROSS_ENTROPY, cross_entropy)         \
-    X(OD_OP_CONV2D, conv2d)                       \
-    X(OD_OP_BATCHNORM, batchnorm)                 \
+#define OD_OP_MAP(X)                                \
+    X(OD_OP_PATCHIFY, patchify)                     \
+    X(OD_OP_LINEAR, linear)                         \
+    X(OD_OP_GELU, gelu)                             \
+    X(OD_OP_LINEAR_GELU, linear_gelu)               \
+    X(OD_OP_LAYERNORM, layernorm)                   \
+    X(OD_OP_ATTENTION, attention)                   \
+    X(OD_OP_CONNECT, connect)                       \
+    X(OD_OP_CONNECT_LAYERNORM, connect_layernorm)   \
+    X(OD_OP_CONNECT_CONV1X1, connect_conv1x1)       \
+    X(OD_OP_DROP, drop)                             \
+    X(OD_OP_NOISE, noise)                           \
+    X(OD_OP_EMBED_TOKENS, embed_tokens)             \
+    X(OD_OP_FIRST_TOKEN, first_token)               \
+    X(OD_OP_CROSS_ENTROPY, cross_entropy)           \
+    X(OD_OP_CROSS_ENTROPY_SOFT, cross_entropy_soft) \
+    X(OD_OP_CONV2D, conv2d)                         \
+    X(OD_OP_BATCHNORM, batchnorm)                   \
     X(OD_OP_AVGPOOL, avgpool)
 
 // One node at run time.

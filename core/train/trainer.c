@@ -7,6 +7,7 @@
 // look at the loss; clip; update. The last group of an epoch may be short.
 #include "core/train/trainer.h"
 
+#include "core/data/mixup.h"
 #include "core/rng/philox.h"
 #include "core/train/schedule.h"
 #include "core/train/statistics.h"
@@ -89,6 +90,21 @@ static od_status alloc_batch(od_trainer *t, od_error *error) {
     return OD_OK;
 }
 
+static od_status alloc_targets(od_trainer *t, od_error *error) {
+    if (t->model->targets < 0) {
+        return OD_OK;
+    }
+    const od_value *value = &t->model->graph->values[t->model->targets];
+    const size_t bytes = (size_t)od_value_bytes(value, t->micro_batch);
+    OD_TRY(t->backend->alloc(t->device, bytes, &t->batch.targets, error));
+    t->batch.host_targets = malloc(bytes);
+    if (t->batch.host_targets == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for the targets of %lld images",
+                            (long long)t->micro_batch);
+    }
+    return OD_OK;
+}
+
 static void name_stats(od_trainer *t) {
     const od_graph *graph = t->model->graph;
     for (int n = 0; n < graph->node_count; n++) {
@@ -113,6 +129,9 @@ static void bind(od_trainer *t) {
     }
     od_run_bind(t->run, t->model->images, t->batch.images, NULL);
     od_run_bind(t->run, t->model->labels, t->batch.labels, NULL);
+    if (t->model->targets >= 0) {
+        od_run_bind(t->run, t->model->targets, t->batch.targets, NULL);
+    }
 }
 
 // Parameters from the seed, states as they begin.
@@ -161,6 +180,7 @@ static od_status set_up(od_trainer *t, const od_device_options *options, const o
     OD_TRY(t->backend->open(options, &t->device, error));
     OD_TRY(alloc_parameters(t, error));
     OD_TRY(alloc_batch(t, error));
+    OD_TRY(alloc_targets(t, error));
     OD_TRY(od_run_new(t->model->graph, t->memory, t->backend, t->device, &t->run, error));
     name_stats(t);
     bind(t);
@@ -186,8 +206,9 @@ od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
 }
 
 static void free_device_memory(od_trainer *t) {
-    void *const memory[] = {t->parameters, t->gradients,    t->states[0],    t->states[1],
-                            t->norm,       t->batch.images, t->batch.labels, t->buffers};
+    void *const memory[] = {t->parameters,   t->gradients, t->states[0],
+                            t->states[1],    t->norm,      t->batch.images,
+                            t->batch.labels, t->buffers,   t->batch.targets};
     od_run_free(t->run);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
         t->backend->free(t->device, memory[i]);
@@ -206,6 +227,7 @@ void od_trainer_free(od_trainer *trainer) {
     free(trainer->linear);
     free(trainer->stats);
     free(trainer->host_stats);
+    free(trainer->batch.host_targets);
     free(trainer->batch.host_loss);
     free(trainer->batch.host_rank);
     free(trainer->batch.host_labels);
@@ -238,11 +260,28 @@ const od_connection_stats *od_trainer_stats_borrow(const od_trainer *trainer, in
 
 // --- one batch -----------------------------------------------------------------------------
 
+// Mixes the batch on the host and makes its targets.
+static void mix(od_trainer *t, int64_t epoch, int64_t batch, int64_t n) {
+    od_trainer_batch *b = &t->batch;
+    const od_spec *spec = &t->spec;
+    const od_model_spec *model = &spec->model;
+    const od_mixup mixup =
+        od_mixup_draw(&spec->data.mixup, spec->train.seed, epoch, batch, model->image_size);
+    od_mixup_images(&mixup, b->host_images, n, model->image_size, model->channels);
+    od_mixup_targets(&mixup, b->host_targets, b->host_labels, n, model->classes,
+                     spec->train.label_smoothing);
+    t->backend->upload(t->device, b->targets, b->host_targets,
+                       (size_t)(n * model->classes) * sizeof *b->host_targets);
+}
+
 static od_status load(od_trainer *t, od_loader *loader, int64_t epoch, int64_t batch, int64_t *n,
                       od_error *error) {
     od_trainer_batch *b = &t->batch;
     const od_value *values = t->model->graph->values;
     OD_TRY(od_loader_fill(loader, epoch, batch, b->host_images, b->host_labels, n, error));
+    if (loader == t->train && t->model->targets >= 0) {
+        mix(t, epoch, batch, *n);
+    }
     t->backend->upload(t->device, b->images, b->host_images,
                        (size_t)od_value_bytes(&values[t->model->images], *n));
     t->backend->upload(t->device, b->labels, b->host_labels,
@@ -441,7 +480,8 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
         .epoch_ended = trainer->step % trainer->plan.steps_per_epoch == 0,
         .samples = sum.samples,
         .loss = sum.loss / (double)sum.samples,
-        .accuracy = (double)sum.top1 / (double)sum.samples,
+        .accuracy =
+            trainer->model->targets < 0 ? (double)sum.top1 / (double)sum.samples : (double)NAN,
         .lr = lr,
         .grad_norm = norm,
         .has_stats = want_stats,

@@ -45,7 +45,7 @@ typedef struct od_step_result {
     bool epoch_ended; // this was its last step
     int64_t samples;  // in this step
     double loss;      // mean over the step's samples
-    double accuracy;  // acc@1 over the step's samples
+    double accuracy;  // acc@1 over the step's samples; NaN with mixup
     double lr;        // used in this step
     double grad_norm; // after clipping; NaN unless want_grad_norm or clipping asked for it
     bool has_stats;

@@ -42,10 +42,12 @@ static od_status count_steps(const od_spec *spec, int64_t train_count, od_traine
     return OD_OK;
 }
 
-// Images and labels on both sides, loss and rank on the host.
+// Images, labels and targets on both sides, loss and rank on the host.
 static int64_t batch_bytes(const od_model *model, int64_t batch) {
     const od_value *values = model->graph->values;
-    return 2 * od_value_bytes(&values[model->images], batch) +
+    const int64_t targets =
+        model->targets >= 0 ? 2 * od_value_bytes(&values[model->targets], batch) : 0;
+    return targets + 2 * od_value_bytes(&values[model->images], batch) +
            2 * od_value_bytes(&values[model->labels], batch) +
            od_value_bytes(&values[model->loss], batch) +
            od_value_bytes(&values[model->rank], batch);

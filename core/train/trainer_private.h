@@ -17,7 +17,8 @@ typedef struct od_trainer_batch {
     float *host_images; // [micro_batch, height, width, channels]
     int32_t *host_labels, *host_rank;
     float *host_loss;
-    void *images, *labels; // on the device
+    float *host_targets;             // [micro_batch, classes]; NULL without mixup
+    void *images, *labels, *targets; // on the device
 } od_trainer_batch;
 
 struct od_trainer {

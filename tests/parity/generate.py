@@ -73,6 +73,8 @@ CASES = {
               "train.optimizer.beta1": 0.8, "train.optimizer.beta2": 0.95},
     "smoothing": {**FEATURE, "train.label_smoothing": 0.1},
     "clip": {**FEATURE, **SGD, "train.grad_clip": 1.0},
+    "mixup": {**FEATURE, "train.label_smoothing": 0.1,
+              "data.mixup": {"alpha": 0.8, "cutmix_alpha": 1.0, "prob": 0.9, "switch_prob": 0.5}},
     # Seven batches of eight an epoch: three pairs and one alone.
     "accumulate": {**FEATURE, "train.grad_accumulate_steps": 2, "data.limit_train": 60,
                    "train.epochs": 5},

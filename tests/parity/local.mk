@@ -2,8 +2,8 @@
 # orthod beside numbers that PyTorch computed. tests/parity/generate.py wrote them into data/.
 PARITY_CASES = \
 	accumulate adamw blocks clip cos-min eps feature-adam feature-sgd global-adam global-sgd \
-	linear-adam linear-sgd max-steps negative-adam negative-sgd smoothing warmup-cos warmup-lin \
-	warmup-step $(PARITY_DRAWN)
+	linear-adam linear-sgd max-steps mixup negative-adam negative-sgd smoothing warmup-cos \
+	warmup-lin warmup-step $(PARITY_DRAWN)
 # What patterns and randomness are about, on a narrower model.
 PARITY_DRAWN = \
 	rezero-linear-adam rezero-linear-sgd rezero-feature-adam rezero-feature-sgd \
@@ -15,7 +15,7 @@ PARITY_DRAWN = \
 # Cases that end with the same weights share a file; cases about the learning rate have none.
 PARITY_WEIGHTS = \
 	start ops patterns accumulate adamw blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
-	negative-adam negative-sgd smoothing warmup-cos \
+	mixup negative-adam negative-sgd smoothing warmup-cos \
 	start-default start-rezero start-rezero_constrained start-rescale_stream $(PARITY_DRAWN)
 EXTRA_DIST += \
 	$(PARITY_CASES:%=tests/parity/data/%.json) \
@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/parity/golden_ops.py \
 	tests/parity/golden_patterns.py \
 	tests/parity/golden_pixels.py \
+	tests/parity/mixup.py \
 	tests/parity/philox.py \
 	tests/parity/safetensors_file.py \
 	tests/parity/training.py \

@@ -7,6 +7,7 @@ from torch import nn
 
 import drawn
 import fashion_mnist
+import mixup
 import vit
 
 PRESETS = {"S": (384, 6, 6), "B": (768, 12, 12), "Ti": (192, 6, 3), "N": (64, 6, 4)}
@@ -96,7 +97,9 @@ class Run:
         self.model.load_state_dict(with_eps(weights, spec), strict=True)
         self.model.to(dtype)
         self.optimizer = _optimizer(self.model, self.train["optimizer"])
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=self.train["label_smoothing"])
+        self.mixup = spec["data"]["mixup"]
+        self.criterion = nn.CrossEntropyLoss(
+            label_smoothing=0.0 if self.mixup else self.train["label_smoothing"])
         images, labels = fashion_mnist.load("train", spec["data"]["limit_train"])
         self.accumulate = self.train["grad_accumulate_steps"]
         self.micro = micro = self.train["batch_size"] // self.accumulate
@@ -126,8 +129,12 @@ class Run:
         first = epoch * len(self.batches) + position * self.accumulate
         for number, (images, labels) in enumerate(group):
             set_draws(self.model, drawn.Draws(self.train["seed"], first + number, True))
+            targets = labels
+            if self.mixup:
+                images, targets = mixup.batch(self.mixup, self.train, epoch,
+                                              position * self.accumulate + number, images, labels)
             logits = self.model(images)
-            part = self.criterion(logits, labels)
+            part = self.criterion(logits, targets)
             (part / len(group)).backward()
             loss += part.item() / len(group)
             correct += (logits.argmax(1) == labels).sum().item()
@@ -143,7 +150,7 @@ class Run:
             "epoch": epoch,
             "samples": samples,
             "loss": loss,
-            "accuracy": correct / samples,
+            "accuracy": None if self.mixup else correct / samples,
             "lr": rate,
             "grad_norm": norm,
             "statistics": _mean_statistics(statistics),

@@ -102,6 +102,11 @@ tests_unit_core_transform_test_SOURCES = tests/unit/core/transform_test.c
 tests_unit_core_transform_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_transform_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/mixup_test
+tests_unit_core_mixup_test_SOURCES = tests/unit/core/mixup_test.c
+tests_unit_core_mixup_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_mixup_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/image_test
 tests_unit_core_image_test_SOURCES = tests/unit/core/image_test.c
 tests_unit_core_image_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -63,3 +63,16 @@ void od_cpu_cross_entropy(od_device *device, float *loss, int32_t *rank, float *
         }
     }
 }
+
+void od_cpu_cross_entropy_soft(od_device *device, float *loss, float *dlogits, const float *logits,
+                               const float *targets, int64_t rows, int64_t classes, float scale) {
+#pragma omp parallel num_threads(device->threads)
+    {
+        od_cpu_share my = od_cpu_my_share(rows, 1);
+        for (int64_t r = my.begin; r < my.end; r++) {
+            device->loops->cross_entropy_soft_row(
+                &loss[r], dlogits != NULL ? dlogits + r * classes : NULL, logits + r * classes,
+                targets + r * classes, classes, scale);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross entropy with label smoothing, its gradient and the label's rank; a warp a row.
+// Cross entropy with label smoothing, its gradient and the label's rank, and with soft targets; a
+// warp a row.
 #include "core/backend/cuda/launch.cuh"
 
 typedef struct row_softmax {
@@ -57,4 +58,37 @@ void od_cuda_cross_entropy(od_device *device, float *loss, int32_t *rank, float 
                            int64_t classes, float smoothing, float scale) {
     OD_RUN(cross_entropy_kernel, blocks_for_rows(rows), device, loss, rank, dlogits, logits,
            labels, rows, classes, smoothing, scale);
+}
+
+__global__ static void cross_entropy_soft_kernel(float *loss, float *dlogits, const float *logits,
+                                                 const float *targets, int64_t rows,
+                                                 int64_t classes, float scale) {
+    FOR_ROWS(row, rows) {
+        const float *values = logits + row * classes;
+        const float *target = targets + row * classes;
+        row_softmax softmax = softmax_of_row(values, classes);
+        float surprise = 0.0f, share = 0.0f;
+        FOR_LANE(c, classes) {
+            surprise -= target[c] * (values[c] - softmax.largest - softmax.log_sum);
+            share += target[c];
+        }
+        surprise = warp_sum(surprise);
+        share = warp_sum(share);
+        if (dlogits != NULL) {
+            FOR_LANE(c, classes) {
+                float p = expf(values[c] - softmax.largest - softmax.log_sum);
+                dlogits[row * classes + c] = (p * share - target[c]) * scale;
+            }
+        }
+        if (threadIdx.x % WARP == 0) {
+            loss[row] = surprise;
+        }
+    }
+}
+
+void od_cuda_cross_entropy_soft(od_device *device, float *loss, float *dlogits,
+                                const float *logits, const float *targets, int64_t rows,
+                                int64_t classes, float scale) {
+    OD_RUN(cross_entropy_soft_kernel, blocks_for_rows(rows), device, loss, dlogits, logits,
+           targets, rows, classes, scale);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross entropy with label smoothing.
+// Cross entropy with label smoothing, and with soft targets.
 #include "core/backend/ref/ref.h"
 
 #include <math.h>
@@ -43,5 +43,24 @@ void od_ref_cross_entropy(od_device *device, float *loss, int32_t *rank, float *
         }
         loss[r] = (float)sum;
         rank[r] = rank_of(row, labels[r], classes);
+    }
+}
+
+void od_ref_cross_entropy_soft(od_device *device, float *loss, float *dlogits, const float *logits,
+                               const float *targets, int64_t rows, int64_t classes, float scale) {
+    (void)device;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = logits + r * classes, *target = targets + r * classes;
+        double normalizer = log_sum_exp(row, classes);
+        double sum = 0, share = 0;
+        for (int64_t c = 0; c < classes; c++) {
+            sum -= (double)target[c] * ((double)row[c] - normalizer);
+            share += (double)target[c];
+        }
+        for (int64_t c = 0; c < classes && dlogits != NULL; c++) {
+            double p = exp((double)row[c] - normalizer);
+            dlogits[r * classes + c] = (float)((p * share - (double)target[c]) * (double)scale);
+        }
+        loss[r] = (float)sum;
     }
 }

@@ -243,6 +243,11 @@ static void run_cross_entropy(const call *c) {
         (const int32_t *)(void *)c->p[4], c->n[0], c->n[1], has(c, ADD) ? 0.0f : 0.1f, 0.125f);
 }
 
+static void run_cross_entropy_soft(const call *c) {
+    c->backend->cross_entropy_soft(c->device, c->p[0], unless(c, NULL_FIRST, c->p[1]), c->p[2],
+                                   c->p[3], c->n[0], c->n[1], 0.125f);
+}
+
 static void run_sum_of_squares(const call *c) {
     c->backend->sum_of_squares(c->device, (double *)(void *)c->p[0], c->p[1], c->n[0]);
 }
@@ -440,6 +445,12 @@ static const kernel kernels[] = {
      3e-6,
      {{1, 2}, {1, 10}, {130, 10}, {7, 17}, {3, 1000}},
      {NULL_FIRST, ADD, LARGE, ZERO_ROWS}},
+    {"cross_entropy_soft",
+     "o:a o:ab i:ab u:ab",
+     run_cross_entropy_soft,
+     3e-6,
+     {{1, 2}, {1, 10}, {130, 10}, {7, 17}, {3, 1000}},
+     {NULL_FIRST, LARGE, ZERO_ROWS}},
     {"sum_of_squares", "d:1 i:a", run_sum_of_squares, 1e-12, {COUNTS}, {LARGE}},
     {"scale", "a:a", run_scale, 1e-7, {COUNTS}, {0}},
     {"adam", "a:a a:a u:a i:a", run_adam, 1e-6, {COUNTS}, {ADD, ZERO_ROWS}},

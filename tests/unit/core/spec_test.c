@@ -79,6 +79,7 @@ static void defaults_are_read(void **state) {
     assert_int_equal(spec.data.randaugment_n, 9);
     assert_int_equal(spec.data.randaugment_m, 5);
     assert_true(spec.data.random_erase == 0);
+    assert_false(spec.data.mixup.is_on);
     assert_int_equal(spec.train.epochs, 300);
     assert_int_equal(spec.train.max_steps, 0);
     assert_int_equal(spec.train.batch_size, 1024);
@@ -106,8 +107,9 @@ static void everything_given_is_read(void **state) {
         "\"blocks\":[1],\"probability\":1,\"perturbation\":0},"
         "\"data\":{\"dataset\":\"mnist\",\"root\":\"/data/mnist\",\"shuffle\":false,\"augment\":"
         "\"none\",\"limit_train\":600,\"limit_eval\":100,\"randaugment\":{\"n\":2,\"m\":30},"
-        "\"random_erase\":0.25},"
-        "\"train\":{\"epochs\":7,\"max_steps\":33,\"batch_size\":60,\"grad_accumulate_steps\":4,"
+        "\"random_erase\":0.25,\"mixup\":{\"alpha\":0.7,\"cutmix_alpha\":0.9,\"prob\":0.6,"
+        "\"switch_prob\":0.3}},"
+        "\"train\":{\"epochs\":7,\"max_steps\":33,\"batch_size\":64,\"grad_accumulate_steps\":4,"
         "\"seed\":9007199254740991,"
         "\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1,\"weight_decay\":0.02,\"beta1\":0.8,"
         "\"beta2\":0.99,\"momentum\":0.5},"
@@ -136,9 +138,12 @@ static void everything_given_is_read(void **state) {
     assert_int_equal(spec.data.randaugment_n, 2);
     assert_int_equal(spec.data.randaugment_m, 30);
     assert_true(spec.data.random_erase == 0.25);
+    assert_true(spec.data.mixup.is_on);
+    assert_true(spec.data.mixup.alpha == 0.7 && spec.data.mixup.cutmix_alpha == 0.9);
+    assert_true(spec.data.mixup.prob == 0.6 && spec.data.mixup.switch_prob == 0.3);
     assert_int_equal(spec.train.epochs, 7);
     assert_int_equal(spec.train.max_steps, 33);
-    assert_int_equal(spec.train.batch_size, 60);
+    assert_int_equal(spec.train.batch_size, 64);
     assert_int_equal(spec.train.grad_accumulate_steps, 4);
     assert_true(spec.train.seed == 9007199254740991u);
     assert_int_equal(spec.train.optimizer.type, OD_OPTIMIZER_SGD);
@@ -321,10 +326,13 @@ static void each_fault_is_named(void **state) {
          "/resources/count is 2; this version computes on one device; give 1"},
         {"{" VIT_N "," FASHION ",\"resources\":{\"time_limit_s\":60}}",
          "/resources/time_limit_s is 60; this version has no time limit; give null"},
-        {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"mixup\":{}}}",
-         "/data/mixup is {\"alpha\":0.8,\"cutmix_alpha\":1,\"prob\":1,\"switc...; this version has "
-         "no "
-         "mixup; give null"},
+        {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"mixup\":{\"alpha\":0,\"cutmix_alpha\":0}}}",
+         "/data/mixup/alpha is 0, and cutmix_alpha is 0 too; give one of them more, or null in the "
+         "place of mixup"},
+        {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"mixup\":{}},\"train\":{\"batch_size\":30,"
+         "\"grad_accumulate_steps\":2}}",
+         "/train/batch_size is 30 in 2 parts of 15 images; mixup mixes pairs and takes parts of an "
+         "even number"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         expect_faults(cases[i].text, &cases[i].fault, 1);

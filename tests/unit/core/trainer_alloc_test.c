@@ -110,6 +110,15 @@ static void steps_with_a_scaled_stream_allocate_nothing(void **state) {
     check(spec, "cpu");
 }
 
+static void mixed_steps_allocate_nothing(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.data.augment = true;
+    spec.data.random_erase = 0.5;
+    spec.data.mixup = (od_mixup_spec){true, 0.8, 1, 0.9, 0.5};
+    check(spec, "cpu");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_on_ref_allocate_nothing),
@@ -117,6 +126,7 @@ int main(void) {
         cmocka_unit_test(steps_of_a_resnet_allocate_nothing),
         cmocka_unit_test(drawn_steps_allocate_nothing),
         cmocka_unit_test(steps_with_a_scaled_stream_allocate_nothing),
+        cmocka_unit_test(mixed_steps_allocate_nothing),
     };
     return cmocka_run_group_tests_name("trainer_alloc", tests, NULL, NULL);
 }

@@ -138,6 +138,17 @@ static void evaluation_of_a_checkpoint_is_that_of_the_run(void **state) {
     od_trainer_free(later);
 }
 
+static void resumed_mixed_runs_end_with_the_same_bits(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.data.augment = true;
+    spec.data.random_erase = 0.5;
+    spec.data.mixup = (od_mixup_spec){true, 0.8, 1, 0.9, 0.5};
+    check_resume(&spec, "ref", 7);
+    spec.train.grad_accumulate_steps = 2;
+    check_resume(&spec, "cpu", 8);
+}
+
 static void names_are_the_parameters(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
@@ -271,6 +282,7 @@ int main(void) {
         cmocka_unit_test(resumed_runs_on_cpu_end_with_the_same_bits),
         cmocka_unit_test(resumed_runs_draw_the_same),
         cmocka_unit_test(evaluation_of_a_checkpoint_is_that_of_the_run),
+        cmocka_unit_test(resumed_mixed_runs_end_with_the_same_bits),
         cmocka_unit_test(names_are_the_parameters),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(models_that_do_not_fit_change_nothing),

@@ -43,6 +43,20 @@ static void a_point_is_a_mean_and_empties_the_meter(void **state) {
     cJSON_Delete(values);
 }
 
+static void mixed_steps_have_no_accuracy(void **state) {
+    (void)state;
+    od_meter meter = {0}, again = {0};
+    const od_step_result step = {.samples = 10, .loss = 3, .accuracy = (double)NAN};
+    od_meter_add(&meter, &step, 1);
+    cJSON *saved = od_meter_save(&meter);
+    assert_int_equal(od_meter_load(&again, saved, NULL), OD_OK);
+    cJSON *values = od_meter_take(&again, &step);
+    assert_null(cJSON_GetObjectItem(values, "train/acc@1"));
+    assert_true(value_of(values, "train/loss") == 3);
+    cJSON_Delete(values);
+    cJSON_Delete(saved);
+}
+
 static void what_is_not_finite_is_text(void **state) {
     (void)state;
     od_meter meter = {0};
@@ -145,6 +159,7 @@ static void what_is_no_saved_meter_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_point_is_a_mean_and_empties_the_meter),
+        cmocka_unit_test(mixed_steps_have_no_accuracy),
         cmocka_unit_test(what_is_not_finite_is_text),
         cmocka_unit_test(statistics_have_names_and_means),
         cmocka_unit_test(patterns_have_series_of_their_own),

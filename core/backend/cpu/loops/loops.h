@@ -114,6 +114,8 @@ typedef struct od_cpu_loops {
 
     void (*cross_entropy_row)(float *loss, int32_t *rank, float *dlogits, const float *logits,
                               int32_t label, int64_t classes, float smoothing, float scale);
+    void (*cross_entropy_soft_row)(float *loss, float *dlogits, const float *logits,
+                                   const float *targets, int64_t classes, float scale);
 
     double (*sum_of_squares)(const float *x, int64_t count);
     void (*scale)(float *x, float factor, int64_t count);
@@ -124,32 +126,33 @@ typedef struct od_cpu_loops {
                 float weight_decay);
 } od_cpu_loops;
 
-#define OD_CPU_LOOP_MAP(X) \
-    X(add)                 \
-    X(add_bias)            \
-    X(add_column_sums)     \
-    X(gelu_forward)        \
-    X(gelu_backward)       \
-    X(layernorm_forward)   \
-    X(layernorm_backward)  \
-    X(layernorm_affine)    \
-    X(connect_forward)     \
-    X(connect_backward)    \
-    X(pattern_forward)     \
-    X(pattern_backward)    \
-    X(drop)                \
-    X(add_noise)           \
-    X(attention_scratch)   \
-    X(attention_forward)   \
-    X(attention_backward)  \
-    X(batchnorm_moments)   \
-    X(batchnorm_forward)   \
-    X(batchnorm_sums)      \
-    X(batchnorm_backward)  \
-    X(cross_entropy_row)   \
-    X(sum_of_squares)      \
-    X(scale)               \
-    X(adam)                \
+#define OD_CPU_LOOP_MAP(X)    \
+    X(add)                    \
+    X(add_bias)               \
+    X(add_column_sums)        \
+    X(gelu_forward)           \
+    X(gelu_backward)          \
+    X(layernorm_forward)      \
+    X(layernorm_backward)     \
+    X(layernorm_affine)       \
+    X(connect_forward)        \
+    X(connect_backward)       \
+    X(pattern_forward)        \
+    X(pattern_backward)       \
+    X(drop)                   \
+    X(add_noise)              \
+    X(attention_scratch)      \
+    X(attention_forward)      \
+    X(attention_backward)     \
+    X(batchnorm_moments)      \
+    X(batchnorm_forward)      \
+    X(batchnorm_sums)         \
+    X(batchnorm_backward)     \
+    X(cross_entropy_row)      \
+    X(cross_entropy_soft_row) \
+    X(sum_of_squares)         \
+    X(scale)                  \
+    X(adam)                   \
     X(sgd)
 
 extern const od_cpu_loops od_cpu_loops_base;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross entropy with label smoothing of one row.
+// Cross entropy of one row, with label smoothing or with soft targets.
 #include "core/backend/cpu/loops/loops.h"
 #include "core/backend/cpu/loops/vector.h"
 
@@ -50,4 +50,24 @@ void OD_LOOP(cross_entropy_row)(float *loss, int32_t *rank, float *dlogits, cons
         vec_store_upto(dlogits + c, (p - share) * scale, classes - c);
     }
     dlogits[label] -= (1.0f - smoothing) * scale;
+}
+
+void OD_LOOP(cross_entropy_soft_row)(float *loss, float *dlogits, const float *logits,
+                                     const float *targets, int64_t classes, float scale) {
+    row_sums sums = sums_of(logits, classes);
+    vec all = {0}, products = {0};
+    for (int64_t c = 0; c < classes; c += LANES) {
+        vec t = vec_keep_upto(vec_load_upto(targets + c, classes - c), (vec){0}, classes - c);
+        vec v = vec_load_upto(logits + c, classes - c) - sums.largest;
+        all += t;
+        products += t * vec_keep_upto(v, (vec){0}, classes - c);
+    }
+    float share = vec_sum(all);
+    *loss = logf(sums.exps) * share - vec_sum(products);
+    float inverse = share / sums.exps;
+    for (int64_t c = 0; c < classes && dlogits != NULL; c += LANES) {
+        vec p = vec_exp(vec_load_upto(logits + c, classes - c) - sums.largest) * inverse;
+        vec t = vec_load_upto(targets + c, classes - c);
+        vec_store_upto(dlogits + c, (p - t) * scale, classes - c);
+    }
 }
