@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # programs that print figures; built and run on demand: make bench/kernels_bench
-EXTRA_PROGRAMS = bench/kernels_bench bench/train_bench
+EXTRA_PROGRAMS = bench/augment_bench bench/kernels_bench bench/train_bench
 CLEANFILES += $(EXTRA_PROGRAMS)
+
+bench_augment_bench_SOURCES = bench/augment_bench.c
+bench_augment_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS)
+bench_augment_bench_LDADD = $(CORE_LIBS)
 
 bench_kernels_bench_SOURCES = bench/kernels_bench.c
 bench_kernels_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
@@ -11,4 +15,4 @@ bench_kernels_bench_LDADD = $(CORE_LIBS)
 bench_train_bench_SOURCES = bench/train_bench.c
 bench_train_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS)
 bench_train_bench_LDADD = $(CORE_LIBS)
-EXTRA_DIST += bench/compare.py bench/pytorch_step.py
+EXTRA_DIST += bench/compare.py bench/pytorch_step.py bench/torchvision_augment.py

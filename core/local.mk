@@ -18,12 +18,6 @@ libcore_a_SOURCES += core/data/image.c core/data/image.h
 libcore_a_SOURCES += core/data/jitter.c core/data/jitter.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
 libcore_a_SOURCES += core/data/mixup.c core/data/mixup.h
-libcore_a_SOURCES += core/data/pixel/blend.h core/data/pixel/pixel.h
-libcore_a_SOURCES += core/data/pixel/enhance.c
-libcore_a_SOURCES += core/data/pixel/geometry.c
-libcore_a_SOURCES += core/data/pixel/hue.c
-libcore_a_SOURCES += core/data/pixel/levels.c
-libcore_a_SOURCES += core/data/pixel/resize.c
 libcore_a_SOURCES += core/data/randaugment.c core/data/randaugment.h
 libcore_a_SOURCES += core/data/source.h core/data/source_cifar.c core/data/source_idx.c
 libcore_a_SOURCES += core/data/transform.c core/data/transform.h
@@ -137,6 +131,20 @@ libloops_base_a_CFLAGS = $(loops_cflags)
 libcore_a_LIBADD += $(libloops_base_a_OBJECTS)
 # automake does not see through the variable to the objects that must be there first
 EXTRA_libcore_a_DEPENDENCIES = libloops_base.a
+
+# operations on pixels: vectorised too, but without fused multiplications, which round otherwise
+noinst_LIBRARIES += libpixel.a
+libpixel_a_SOURCES = \
+	core/data/pixel/blend.h \
+	core/data/pixel/enhance.c \
+	core/data/pixel/geometry.c \
+	core/data/pixel/hue.c \
+	core/data/pixel/levels.c \
+	core/data/pixel/pixel.h \
+	core/data/pixel/resize.c
+libpixel_a_CFLAGS = $(AM_CFLAGS) $(OD_LOOPS_CFLAGS) -ffp-contract=off
+libcore_a_LIBADD += $(libpixel_a_OBJECTS)
+EXTRA_libcore_a_DEPENDENCIES += libpixel.a
 if HAVE_X86_64_LEVELS
 noinst_LIBRARIES += libloops_v3.a libloops_v4.a
 libloops_v3_a_SOURCES = $(loops_sources)

@@ -34,7 +34,7 @@ struct od_transform {
     int randaugment_n, randaugment_m;
     double random_erase;
     float mean[MAX_CHANNELS], std[MAX_CHANNELS];
-    float table[LEVELS][MAX_CHANNELS];
+    float table[MAX_CHANNELS][LEVELS];
 };
 
 struct od_transform_scratch {
@@ -125,10 +125,13 @@ static od_status to_values(job *j) {
     const int64_t count = t->image_size * t->image_size;
     const uint8_t *pixel = j->scratch->image.pixels;
     float *out = j->out;
-    for (int64_t p = 0; p < count; p++) {
-        for (int64_t c = 0; c < t->channels; c++) {
-            *out++ = t->table[*pixel++][c];
-        }
+    for (int64_t p = 0; p < count && t->channels == 3; p++, pixel += 3, out += 3) {
+        out[0] = t->table[0][pixel[0]];
+        out[1] = t->table[1][pixel[1]];
+        out[2] = t->table[2][pixel[2]];
+    }
+    for (int64_t p = 0; p < count && t->channels == 1; p++) {
+        out[p] = t->table[0][pixel[p]];
     }
     return OD_OK;
 }
@@ -196,7 +199,7 @@ static const recipe *recipe_of(const od_spec *spec) {
 static void fill_table(od_transform *transform) {
     for (int level = 0; level < LEVELS; level++) {
         for (int64_t c = 0; c < transform->channels; c++) {
-            transform->table[level][c] =
+            transform->table[c][level] =
                 ((float)level / 255.0f - transform->mean[c]) / transform->std[c];
         }
     }

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { COEFFICIENT_BITS = 32 - 8 - 2 };
+enum { COEFFICIENT_BITS = 32 - 8 - 2, BLOCK = 16 };
 
 // One axis: output i is the sum over k < counts[i] of weights[i * room + k] * input[firsts[i] + k].
 typedef struct axis {
@@ -150,18 +150,36 @@ static void across_gray(uint8_t *to, const uint8_t *row, const axis *a, int64_t 
     }
 }
 
-// Output row y; a step of `bytes` in `between` is a step to the next row.
+// Values [0, count) of an output row; `from` is their place in the first row that they come from,
+// whose rows are `bytes` apart. count is known where this is inlined, so the loops are vectors.
+static inline void down_values(uint8_t *to, const uint8_t *from, int64_t bytes,
+                               const int32_t *weights, int32_t rows, int count) {
+    int32_t sums[BLOCK];
+    for (int i = 0; i < count; i++) {
+        sums[i] = HALF;
+    }
+    for (int32_t k = 0; k < rows; k++, from += bytes) {
+        for (int i = 0; i < count; i++) {
+            sums[i] += weights[k] * from[i];
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        to[i] = to_level(sums[i]);
+    }
+}
+
+// Output row y.
 static void down_row(uint8_t *to, const od_image *between, const axis *a, int64_t y,
                      int64_t first_row) {
     const int64_t bytes = between->width * between->channels;
-    const uint8_t *top = between->pixels + (a->firsts[y] - first_row) * bytes;
+    const uint8_t *from = between->pixels + (a->firsts[y] - first_row) * bytes;
     const int32_t *weights = a->weights + y * a->room;
-    for (int64_t i = 0; i < bytes; i++) {
-        int32_t sum = HALF;
-        for (int32_t k = 0; k < a->counts[y]; k++) {
-            sum += weights[k] * top[k * bytes + i];
-        }
-        to[i] = to_level(sum);
+    int64_t i = 0;
+    for (; i + BLOCK <= bytes; i += BLOCK) {
+        down_values(to + i, from + i, bytes, weights, a->counts[y], BLOCK);
+    }
+    for (; i < bytes; i++) {
+        down_values(to + i, from + i, bytes, weights, a->counts[y], 1);
     }
 }
 
