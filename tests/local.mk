@@ -21,10 +21,12 @@ SYSTEM_TESTS += tests/system/api_jobs_test.py
 SYSTEM_TESTS += tests/system/api_recipes_test.py
 SYSTEM_TESTS += tests/system/api_server_test.py
 SYSTEM_TESTS += tests/system/daemon_test.py
+SYSTEM_TESTS += tests/system/quickstart_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)
 LONG_TESTS =
+LONG_TESTS += tests/system/quickstart_long.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py
 
 check-system: all
@@ -34,7 +36,12 @@ check-system: all
 check-system-sanitizers: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(filter tests/system/%,$(SYSTEM_TESTS))'
 
+# The second half is a build of its own, in long/.
 check-long: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LONG_TESTS)'
+	$(MKDIR_P) long
+	cd long && { test -f Makefile || '$(abs_top_srcdir)/configure' CC='$(CC)' CXX='$(CXX)' \
+		--enable-sanitizers --without-cuda; } && \
+		$(MAKE) $(AM_MAKEFLAGS) && $(MAKE) $(AM_MAKEFLAGS) check-system-sanitizers
 
 .PHONY: check-system check-system-sanitizers check-long
