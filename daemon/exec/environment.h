@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of the daemon's environment a worker gets to see: an allow-list, so that no secret of the
-// daemon's reaches a process that reads other people's files.
+// daemon's reaches a process that reads other people's files. OpenMP's threads are told not to spin
+// for long, unless the daemon's own OMP_WAIT_POLICY or GOMP_SPINCOUNT says something else.
 #ifndef OD_DAEMON_EXEC_ENVIRONMENT_H
 #define OD_DAEMON_EXEC_ENVIRONMENT_H
 

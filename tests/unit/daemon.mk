@@ -22,6 +22,12 @@ tests_unit_daemon_config_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_config_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_config_test_LDADD = $(DAEMON_TEST_LIBS)
 
+daemon_tests += tests/unit/daemon/environment_test
+tests_unit_daemon_environment_test_SOURCES = tests/unit/daemon/environment_test.c
+tests_unit_daemon_environment_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_environment_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_environment_test_LDADD = $(DAEMON_TEST_LIBS)
+
 daemon_tests += tests/unit/daemon/events_test
 tests_unit_daemon_events_test_SOURCES = tests/unit/daemon/events_test.c $(world_sources)
 tests_unit_daemon_events_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
