@@ -65,7 +65,7 @@ export class FakeServer {
     /** Waits until so many streams are open. */
     async streamCount(count) {
         const timer = setTimeout(() => this.#changed.splice(0).forEach(({ reject }) =>
-            reject(new Error(`${this.streams.size} streams are open, not ${count}`))), 10000);
+            reject(new Error(`${this.streams.size} streams are open, not ${count}`))), 60000);
         while (this.streams.size !== count) {
             await new Promise((resolve, reject) => this.#changed.push({ resolve, reject }));
         }

@@ -13,7 +13,7 @@ const AXE = require.resolve("axe-core/axe.min.js");
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"];
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const WAIT_MS = 15000;
+const WAIT_MS = 60000; // reached by a fault alone: a busy machine is slow
 
 export async function openBrowser() {
     const executablePath = BROWSERS.find((path) => existsSync(path));
