@@ -17,7 +17,14 @@ PARITY_WEIGHTS = \
 	start ops patterns accumulate adamw blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
 	mixup negative-adam negative-sgd smoothing warmup-cos \
 	start-default start-rezero start-rezero_constrained start-rescale_stream $(PARITY_DRAWN)
+# Runs of ResNets, whose weights follow from a formula.
+RESNET_CASES = \
+	resnet18-accumulate resnet18-feature-adam resnet18-feature-sgd resnet18-linear-sgd \
+	resnet50-feature-sgd
 EXTRA_DIST += \
+	$(RESNET_CASES:%=tests/parity/data/%.json) \
+	tests/parity/resnet.py \
+	tests/parity/resnet_cases.py \
 	$(PARITY_CASES:%=tests/parity/data/%.json) \
 	$(PARITY_WEIGHTS:%=tests/parity/data/%.safetensors) \
 	tests/parity/drawn.py \
@@ -35,16 +42,18 @@ EXTRA_DIST += \
 	tests/parity/training.py \
 	tests/parity/vit.py
 
-SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py
+SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py \
+	tests/parity/verify_resnets.py
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
-check_PROGRAMS += tests/parity/ops_test tests/parity/parity_test tests/parity/pixels_test
+check_PROGRAMS += tests/parity/ops_test tests/parity/parity_test tests/parity/pixels_test \
+	tests/parity/resnet_parity_test
 TESTS += tests/parity/ops_test tests/parity/pixels_test
 # Whole runs on each backend say nothing more under the sanitizers than the unit tests' runs do,
 # and take minutes there.
 if !SANITIZERS
-TESTS += tests/parity/parity_test
+TESTS += tests/parity/parity_test tests/parity/resnet_parity_test
 endif
 
 tests_parity_ops_test_SOURCES = \
@@ -62,6 +71,13 @@ tests_parity_parity_test_SOURCES = \
 	tests/parity/parity_test.c
 tests_parity_parity_test_CFLAGS = $(PARITY_CFLAGS)
 tests_parity_parity_test_LDADD = $(CORE_TEST_LIBS)
+
+tests_parity_resnet_parity_test_SOURCES = \
+	tests/parity/cmocka_headers.h \
+	tests/parity/fixture.c tests/parity/fixture.h \
+	tests/parity/resnet_parity_test.c
+tests_parity_resnet_parity_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_resnet_parity_test_LDADD = $(CORE_TEST_LIBS)
 
 tests_parity_pixels_test_SOURCES = \
 	tests/parity/cmocka_headers.h \

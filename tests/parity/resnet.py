@@ -126,13 +126,14 @@ class ResNet(nn.Module):
         linear = nn.Linear(stream, classes)
         self.linear = nn.Sequential(nn.LayerNorm(stream), linear) if layernorm_head else linear
 
+    @property
     def blocks(self):
         return [block for stage in (self.stage1, self.stage2, self.stage3, self.stage4)
                 for block in stage]
 
     def forward(self, images):
         x = self.pre(images)
-        for block in self.blocks():
+        for block in self.blocks:
             x = block(x)
         return self.linear(x.mean((2, 3)))
 
@@ -140,6 +141,6 @@ class ResNet(nn.Module):
         """Of the last forward: (tag, block, six values, extras) in the order of the network."""
         return [
             (tag, index, values, extras)
-            for index, block in enumerate(self.blocks())
+            for index, block in enumerate(self.blocks)
             for tag, values, extras in block.statistics
         ]

@@ -8,21 +8,26 @@ from torch import nn
 import drawn
 import fashion_mnist
 import mixup
+import resnet
 import vit
 
 PRESETS = {"S": (384, 6, 6), "B": (768, 12, 12), "Ti": (192, 6, 3), "N": (64, 6, 4)}
 
 
-def build(spec):
+def build(spec, channels=1, classes=10):
     """The model of a spec, with fresh weights from PyTorch's generator."""
     model, residual = spec["model"], spec["residual"]
+    options = vit.Options(residual["eps"], residual["pattern"], model["drop_path"],
+                          model["mlp_dropout"], residual["perturbation"] or 0)
+    if model["arch"] in resnet.RECIPES:
+        kinds = [_kind(residual, index) for index in range(sum(resnet.RECIPES[model["arch"]][0]))]
+        return resnet.ResNet(model["arch"], channels, classes, kinds, options,
+                             model["layernorm_head"], residual["rescale_mode"] == "conv1x1")
     width, depth, heads = PRESETS[model["preset"]]
     width, depth, heads = model["width"] or width, model["depth"] or depth, model["heads"] or heads
     kinds = [_kind(residual, index) for index in range(depth)]
     patch = model["patch_size"] or 7
-    options = vit.Options(residual["eps"], residual["pattern"], model["drop_path"],
-                          model["mlp_dropout"], residual["perturbation"] or 0)
-    return vit.VisionTransformer(28, patch, 1, 10, width, heads, kinds, options)
+    return vit.VisionTransformer(28, patch, channels, classes, width, heads, kinds, options)
 
 
 def _kind(residual, index):
@@ -68,8 +73,8 @@ def _gradient_norm(model):
 
 def with_eps(weights, spec):
     """The weights with the eps of the spec, which a checkpoint carries as a buffer of each block."""
-    eps = torch.tensor([spec["residual"]["eps"]])
-    return {name: eps if name.endswith("residual_eps") else tensor
+    eps = spec["residual"]["eps"]
+    return {name: torch.full_like(tensor, eps) if name.endswith("residual_eps") else tensor
             for name, tensor in weights.items()}
 
 
@@ -88,19 +93,20 @@ def set_draws(model, draws):
 
 
 class Run:
-    """Steps through a spec with shuffle false and augment none."""
+    """Steps through a spec with shuffle false and augment none. data: images and labels in the place
+    of Fashion-MNIST's."""
 
-    def __init__(self, spec, weights, dtype=torch.float32):
+    def __init__(self, spec, weights, dtype=torch.float32, data=None):
+        images, labels = data or fashion_mnist.load("train", spec["data"]["limit_train"])
         self.spec = spec
         self.train = spec["train"]
-        self.model = build(spec)
+        self.model = build(spec, images.shape[1])
         self.model.load_state_dict(with_eps(weights, spec), strict=True)
         self.model.to(dtype)
         self.optimizer = _optimizer(self.model, self.train["optimizer"])
         self.mixup = spec["data"]["mixup"]
         self.criterion = nn.CrossEntropyLoss(
             label_smoothing=0.0 if self.mixup else self.train["label_smoothing"])
-        images, labels = fashion_mnist.load("train", spec["data"]["limit_train"])
         self.accumulate = self.train["grad_accumulate_steps"]
         self.micro = micro = self.train["batch_size"] // self.accumulate
         images = images.to(dtype)
@@ -172,10 +178,11 @@ def _mean_statistics(parts):
 
 
 @torch.no_grad()
-def evaluate(model, limit=None, batch=250, seed=0, step=0):
-    """Loss without smoothing and accuracies over the first `limit` images of the test split."""
-    images, labels = fashion_mnist.load("test", limit)
-    images = images.to(model.cls_token.dtype)
+def evaluate(model, limit=None, batch=250, seed=0, step=0, data=None):
+    """Loss without smoothing and accuracies over the first `limit` images of the test split, or over
+    data: images and labels."""
+    images, labels = data or fashion_mnist.load("test", limit)
+    images = images.to(next(model.parameters()).dtype)
     model.eval()
     logits = []
     parts = images.split(batch)
