@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/datasets.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,6 @@ const od_dataset_facts od_datasets[] = {
     {.name = "mnist",
      .default_root = "/usr/share/datasets/mnist",
      .format = OD_DATASET_IDX,
-     .readable = true,
      .channels = 1,
      .image_size = 28,
      .classes = 10,
@@ -30,7 +30,6 @@ const od_dataset_facts od_datasets[] = {
      .default_root = "/usr/share/datasets/fashion-mnist",
      .package = "dataset-fashion-mnist",
      .format = OD_DATASET_IDX,
-     .readable = true,
      .channels = 1,
      .image_size = 28,
      .classes = 10,
@@ -43,7 +42,6 @@ const od_dataset_facts od_datasets[] = {
     {.name = "cifar10",
      .default_root = "/usr/share/datasets/cifar10",
      .format = OD_DATASET_CIFAR,
-     .readable = true,
      .channels = 3,
      .image_size = 32,
      .classes = 10,
@@ -57,7 +55,6 @@ const od_dataset_facts od_datasets[] = {
     {.name = "cifar100",
      .default_root = "/usr/share/datasets/cifar100",
      .format = OD_DATASET_CIFAR,
-     .readable = true,
      .channels = 3,
      .image_size = 32,
      .classes = 100,
@@ -102,6 +99,26 @@ const od_dataset_facts *od_datasets_find(const char *name) {
         }
     }
     return NULL;
+}
+
+// Whether there is a file in root whose name begins like that of a shard.
+static bool has_shard(const char *root, const char *prefix) {
+    DIR *folder = opendir(root);
+    bool found = false;
+    for (const struct dirent *entry;
+         folder != NULL && !found && (entry = readdir(folder)) != NULL;) {
+        const char *ending = strrchr(entry->d_name, '.');
+        found = strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && ending != NULL &&
+                strcmp(ending, ".tar") == 0;
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return found;
+}
+
+bool od_datasets_sharded(const od_dataset_facts *facts, const char *root) {
+    return facts->shards[0] != NULL && has_shard(root, facts->shards[0]);
 }
 
 // What a person can do about a missing file.
@@ -153,7 +170,13 @@ od_status od_datasets_locate(const char *name, const char *root, char out[OD_DAT
     if (root == NULL) {
         root = facts->default_root;
     }
-    for (int i = 0; i < OD_DATASETS_FILES && facts->files[i] != NULL; i++) {
+    bool sharded = od_datasets_sharded(facts, root);
+    if (sharded && !has_shard(root, facts->shards[1])) {
+        return od_error_set(error, OD_E_NOT_FOUND,
+                            "%s: %s has training shards and no evaluation shards (%s*.tar)", name,
+                            root, facts->shards[1]);
+    }
+    for (int i = 0; !sharded && i < OD_DATASETS_FILES && facts->files[i] != NULL; i++) {
         OD_TRY(od_datasets_file(facts, root, facts->files[i], out, error));
     }
     snprintf(out, OD_DATASETS_PATH_BYTES, "%s", root);

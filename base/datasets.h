@@ -22,7 +22,6 @@ typedef struct od_dataset_facts {
     const char *name;         // as in data.dataset
     const char *default_root; // the folder where a null data.root looks
     const char *package;      // the Debian package that fills default_root, or NULL
-    bool readable;            // by this version; false: only the facts are here
     od_dataset_format format;
     int channels, image_size, classes;
     int patch_size;                  // a ViT's own, where model.patch_size is null
@@ -45,6 +44,9 @@ const od_dataset_facts *od_datasets_find(const char *name);
 // at and the package or the files that are missing.
 od_status od_datasets_locate(const char *name, const char *root, char out[OD_DATASETS_PATH_BYTES],
                              od_error *error) OD_MUST_CHECK;
+
+// Whether root holds tar shards of the training split, which then count and not the folders.
+bool od_datasets_sharded(const od_dataset_facts *facts, const char *root);
 
 // The path of file below root into out: root/file, else (IDX) root/file.gz. OD_E_NOT_FOUND as
 // above.

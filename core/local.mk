@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The trainer as a library. What links it needs CORE_LIBS, in this order.
 noinst_LIBRARIES += libcore.a
-libcore_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS) $(OPENBLAS_CFLAGS) $(ZLIB_CFLAGS)
-CORE_LIBS = libcore.a libbase.a $(OPENBLAS_LIBS) $(ONEDNN_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ZLIB_LIBS) \
-	$(OPENMP_CFLAGS) -lm
+libcore_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS) $(OPENBLAS_CFLAGS) $(ZLIB_CFLAGS) \
+	$(JPEG_CFLAGS) $(PNG_CFLAGS)
+CORE_LIBS = libcore.a libbase.a $(OPENBLAS_LIBS) $(ONEDNN_LIBS) $(CJSON_LIBS) $(YAML_LIBS) \
+	$(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(OPENMP_CFLAGS) -lm
 libcore_a_SOURCES =
 libcore_a_LIBADD =
 
@@ -19,7 +20,14 @@ libcore_a_SOURCES += core/data/jitter.c core/data/jitter.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
 libcore_a_SOURCES += core/data/mixup.c core/data/mixup.h
 libcore_a_SOURCES += core/data/randaugment.c core/data/randaugment.h
-libcore_a_SOURCES += core/data/source.h core/data/source_cifar.c core/data/source_idx.c
+libcore_a_SOURCES += \
+	core/data/decode.c core/data/decode.h core/data/decode_jpeg.c core/data/decode_png.c \
+	core/data/index.c core/data/index.h core/data/index_cache.c \
+	core/data/listing.c core/data/listing.h \
+	core/data/reader.c core/data/reader.h \
+	core/data/source.h core/data/source_cifar.c core/data/source_idx.c core/data/source_tree.c \
+	core/data/tar.c core/data/tar.h \
+	core/data/tree.h core/data/tree_folders.c core/data/tree_shards.c
 libcore_a_SOURCES += core/data/transform.c core/data/transform.h
 
 # the job spec

@@ -21,8 +21,6 @@ static const struct {
     const char *allowed; // JSON: an array of the values that this version can do
     const char *remedy;
 } limits[] = {
-    {"data.dataset", "[\"fashion-mnist\", \"mnist\", \"cifar10\", \"cifar100\"]",
-     "this version cannot read it; give \"fashion-mnist\", \"mnist\", \"cifar10\" or \"cifar100\""},
     {"train.precision", "[\"fp32\"]", "this version computes in fp32 only"},
     {"train.gradient_checkpointing", "[false]",
      "this version has no gradient checkpointing; give false"},

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += docs/api.md docs/architecture.md docs/dashboard.png docs/run-directory.md
+EXTRA_DIST += docs/api.md docs/architecture.md docs/dashboard.png docs/datasets.md \
+	docs/run-directory.md

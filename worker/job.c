@@ -139,7 +139,7 @@ static od_status check_data(od_job *job, od_faults *faults) {
     od_dataset_size train = {0};
     od_dataset_size eval = {0};
     od_error error = {0};
-    if (facts == NULL || !facts->readable || *data->root != '/' || !data_is_sound(faults)) {
+    if (facts == NULL || *data->root != '/' || !data_is_sound(faults)) {
         return OD_OK; // said already
     }
     if (od_datasets_locate(data->dataset, data->root, root, &error) != OD_OK ||

@@ -3,6 +3,7 @@
 #include "core/data/dataset.h"
 
 #include "base/datasets.h"
+#include "core/data/index.h"
 #include "core/data/source.h"
 
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 static const od_source *const sources[] = {
     [OD_DATASET_IDX] = &od_source_idx,
     [OD_DATASET_CIFAR] = &od_source_cifar,
+    [OD_DATASET_TINY] = &od_source_tree,
+    [OD_DATASET_IMAGENET] = &od_source_tree,
 };
 
 static int64_t limit_of(const od_data_spec *spec, od_split split, int64_t count) {
@@ -17,17 +20,10 @@ static int64_t limit_of(const od_data_spec *spec, od_split split, int64_t count)
     return limit > 0 && limit < count ? limit : count;
 }
 
-static od_status find_readable(const char *name, const od_dataset_facts **out, od_error *error) {
-    const od_dataset_facts *facts = od_datasets_find(name);
-    if (facts == NULL) {
-        return od_error_set(error, OD_E_INVALID, "there is no data set \"%s\"", name);
-    }
-    if (!facts->readable) {
-        return od_error_set(error, OD_E_UNSUPPORTED, "%s: this version cannot read it",
-                            facts->name);
-    }
-    *out = facts;
-    return OD_OK;
+static od_status find(const char *name, const od_dataset_facts **out, od_error *error) {
+    *out = od_datasets_find(name);
+    return *out != NULL ? OD_OK
+                        : od_error_set(error, OD_E_INVALID, "there is no data set \"%s\"", name);
 }
 
 static void take_facts(od_dataset *dataset, const od_dataset_facts *facts) {
@@ -38,16 +34,19 @@ static void take_facts(od_dataset *dataset, const od_dataset_facts *facts) {
 
 // Keeps the first count samples and gives the memory of the others back.
 static void cut(od_dataset *dataset, int64_t count) {
+    dataset->count = count;
+    if (dataset->pixels == NULL) {
+        return;
+    }
     int64_t bytes = count * dataset->height * dataset->width * dataset->channels;
     uint8_t *pixels = realloc(dataset->pixels, (size_t)bytes);
     dataset->pixels = pixels != NULL ? pixels : dataset->pixels;
-    dataset->count = count;
 }
 
 od_status od_dataset_open(const od_data_spec *spec, od_split split, od_dataset **out,
                           od_error *error) {
     const od_dataset_facts *facts = NULL;
-    OD_TRY(find_readable(spec->dataset, &facts, error));
+    OD_TRY(find(spec->dataset, &facts, error));
     od_dataset *dataset = calloc(1, sizeof *dataset);
     if (dataset == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a data set");
@@ -66,7 +65,7 @@ od_status od_dataset_open(const od_data_spec *spec, od_split split, od_dataset *
 od_status od_dataset_measure(const od_data_spec *spec, od_split split, od_dataset_size *out,
                              od_error *error) {
     const od_dataset_facts *facts = NULL;
-    OD_TRY(find_readable(spec->dataset, &facts, error));
+    OD_TRY(find(spec->dataset, &facts, error));
     OD_TRY(sources[facts->format]->size(facts, spec->root, split, out, error));
     int64_t count = limit_of(spec, split, out->count);
     out->bytes = out->bytes / out->count * count;
@@ -78,6 +77,11 @@ void od_dataset_free(od_dataset *dataset) {
     if (dataset != NULL) {
         free(dataset->pixels);
         free(dataset->labels);
+        if (dataset->index != NULL) {
+            od_index_fini(dataset->index);
+        }
+        free(dataset->index);
+        free(dataset->root);
         free(dataset);
     }
 }

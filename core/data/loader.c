@@ -3,6 +3,7 @@
 // until another epoch is asked for.
 #include "core/data/loader.h"
 
+#include "core/data/reader.h"
 #include "core/rng/philox.h"
 
 #include <assert.h>
@@ -12,6 +13,7 @@ struct od_loader {
     const od_dataset *dataset;
     const od_transform *transform;
     od_transform_scratch *scratch;
+    od_reader *reader;
     int64_t batch_size, batches;
     bool shuffle;
     uint64_t seed;
@@ -27,12 +29,19 @@ od_status od_loader_new(const od_dataset *dataset, const od_transform *transform
                             (long long)batch_size, (long long)dataset->count);
     }
     od_transform_scratch *scratch = NULL;
+    od_reader *reader = NULL;
     OD_TRY(od_transform_scratch_new(transform, &scratch, error));
+    od_status status = od_reader_new(dataset, &reader, error);
+    if (status != OD_OK) {
+        od_transform_scratch_free(scratch);
+        return status;
+    }
     od_loader *loader = calloc(1, sizeof *loader);
     uint32_t *order = malloc((size_t)dataset->count * sizeof *order);
     if (loader == NULL || order == NULL) {
         free(loader);
         free(order);
+        od_reader_free(reader);
         od_transform_scratch_free(scratch);
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for the order of %lld images",
                             (long long)dataset->count);
@@ -41,6 +50,7 @@ od_status od_loader_new(const od_dataset *dataset, const od_transform *transform
         .dataset = dataset,
         .transform = transform,
         .scratch = scratch,
+        .reader = reader,
         .batch_size = batch_size,
         .batches = (dataset->count + (drop_last ? 0 : batch_size - 1)) / batch_size,
         .shuffle = shuffle,
@@ -55,6 +65,7 @@ od_status od_loader_new(const od_dataset *dataset, const od_transform *transform
 void od_loader_free(od_loader *loader) {
     if (loader != NULL) {
         free(loader->order);
+        od_reader_free(loader->reader);
         od_transform_scratch_free(loader->scratch);
         free(loader);
     }
@@ -85,15 +96,6 @@ static void make_order(od_loader *loader, int64_t epoch) {
     loader->epoch = epoch;
 }
 
-// A view of one image.
-static od_image image_of(const od_dataset *dataset, int64_t sample) {
-    const int64_t bytes = dataset->height * dataset->width * dataset->channels;
-    return (od_image){.width = dataset->width,
-                      .height = dataset->height,
-                      .channels = dataset->channels,
-                      .pixels = dataset->pixels + sample * bytes};
-}
-
 od_status od_loader_fill(od_loader *loader, int64_t epoch, int64_t batch, float *images,
                          int32_t *labels, int64_t *count, od_error *error) {
     assert(batch >= 0 && batch < loader->batches);
@@ -105,8 +107,9 @@ od_status od_loader_fill(od_loader *loader, int64_t epoch, int64_t batch, float 
     *count = rest < loader->batch_size ? rest : loader->batch_size;
     for (int64_t i = 0; i < *count; i++) {
         int64_t sample = loader->order[first + i];
-        const od_image image = image_of(dataset, sample);
-        OD_TRY(od_transform_apply(loader->transform, loader->scratch, &image, loader->seed, epoch,
+        const od_image *image = NULL;
+        OD_TRY(od_reader_read(loader->reader, sample, NULL, &image, error));
+        OD_TRY(od_transform_apply(loader->transform, loader->scratch, image, loader->seed, epoch,
                                   sample, images + i * values, error));
         labels[i] = dataset->labels[sample];
     }

@@ -17,6 +17,6 @@ typedef struct od_source {
                       od_dataset *out, od_error *error);
 } od_source;
 
-extern const od_source od_source_idx, od_source_cifar;
+extern const od_source od_source_idx, od_source_cifar, od_source_tree;
 
 #endif

@@ -11,9 +11,7 @@ static cJSON *text_or_null(const char *text) {
 static cJSON *dataset_json(const od_dataset_facts *facts) {
     char root[OD_DATASETS_PATH_BYTES];
     od_error error = {0};
-    od_status status = facts->readable ? od_datasets_locate(facts->name, NULL, root, &error)
-                                       : od_error_set(&error, OD_E_UNSUPPORTED,
-                                                      "this version of orthod does not read it");
+    od_status status = od_datasets_locate(facts->name, NULL, root, &error);
     cJSON *out = cJSON_CreateObject();
     bool whole =
         cJSON_AddStringToObject(out, "name", facts->name) != NULL &&

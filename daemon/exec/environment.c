@@ -9,9 +9,25 @@
 
 // A name, or the beginning of names when it ends with '*'.
 static const char *const allowed[] = {
-    "PATH",          "HOME",         "LANG",     "LC_*",  "TZ",     "TMPDIR",   "LD_LIBRARY_PATH",
-    "OPENBLAS_*",    "DNNL_*",       "ONEDNN_*", "OMP_*", "CUDA_*", "NVIDIA_*", "ASAN_OPTIONS",
-    "UBSAN_OPTIONS", "LSAN_OPTIONS", "GOMP_*",
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_*",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "OPENBLAS_*",
+    "DNNL_*",
+    "ONEDNN_*",
+    "OMP_*",
+    "CUDA_*",
+    "NVIDIA_*",
+    "ASAN_OPTIONS",
+    "UBSAN_OPTIONS",
+    "LSAN_OPTIONS",
+    "XDG_CACHE_HOME",
+    "CACHE_DIRECTORY",
+    "GOMP_*",
 };
 
 // How long libgomp's threads spin at a barrier before they sleep. Its own 300,000 rounds (some

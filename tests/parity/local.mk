@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	tests/parity/resnet_cases.py \
 	$(PARITY_CASES:%=tests/parity/data/%.json) \
 	$(PARITY_WEIGHTS:%=tests/parity/data/%.safetensors) \
+	tests/parity/data/images \
 	tests/parity/drawn.py \
 	tests/parity/fashion_mnist.py \
 	tests/parity/generate.py \
@@ -38,6 +39,7 @@ EXTRA_DIST += \
 	tests/parity/golden_pixels.py \
 	tests/parity/mixup.py \
 	tests/parity/philox.py \
+	tests/parity/images.py \
 	tests/parity/safetensors_file.py \
 	tests/parity/training.py \
 	tests/parity/vit.py
@@ -47,14 +49,18 @@ SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py \
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
-check_PROGRAMS += tests/parity/ops_test tests/parity/parity_test tests/parity/pixels_test \
-	tests/parity/resnet_parity_test
-TESTS += tests/parity/ops_test tests/parity/pixels_test
+check_PROGRAMS += tests/parity/images_test tests/parity/ops_test tests/parity/parity_test \
+	tests/parity/pixels_test tests/parity/resnet_parity_test
+TESTS += tests/parity/images_test tests/parity/ops_test tests/parity/pixels_test
 # Whole runs on each backend say nothing more under the sanitizers than the unit tests' runs do,
 # and take minutes there.
 if !SANITIZERS
 TESTS += tests/parity/parity_test tests/parity/resnet_parity_test
 endif
+
+tests_parity_images_test_SOURCES = tests/parity/cmocka_headers.h tests/parity/images_test.c
+tests_parity_images_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_images_test_LDADD = $(CORE_TEST_LIBS)
 
 tests_parity_ops_test_SOURCES = \
 	tests/parity/bench.c tests/parity/bench.h \

@@ -60,6 +60,10 @@ def what_the_server_has():
     datasets = {one["name"]: one for one in expect(get("/datasets"), 200).json()["datasets"]}
     equal(datasets["fashion-mnist"]["package"], "dataset-fashion-mnist")
     assert datasets["fashion-mnist"]["available"], datasets
+    for name in ("cifar10", "cifar100", "tiny-imagenet", "imagenet1k"):
+        one = datasets[name]
+        equal(one["root"], f"/usr/share/datasets/{name}")
+        assert one["available"] or f"{one['root']}/" in one["detail"], one
     recipes = expect(get("/recipes"), 200).json()["recipes"]
     for recipe in recipes:
         with open(os.path.join(SOURCES, "recipes", recipe["name"] + ".json")) as file:

@@ -117,6 +117,18 @@ tests_unit_core_loader_test_SOURCES = tests/unit/core/loader_test.c tests/unit/s
 tests_unit_core_loader_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_loader_test_LDADD = $(CORE_TEST_LIBS)
 
+archive_sources = tests/unit/core/archive.c tests/unit/core/archive.h tests/unit/scratch.h
+
+core_tests += tests/unit/core/tar_test
+tests_unit_core_tar_test_SOURCES = tests/unit/core/tar_test.c $(archive_sources)
+tests_unit_core_tar_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_tar_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/tree_test
+tests_unit_core_tree_test_SOURCES = tests/unit/core/tree_test.c $(archive_sources)
+tests_unit_core_tree_test_CFLAGS = $(PARITY_CFLAGS)
+tests_unit_core_tree_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/safetensors_test
 tests_unit_core_safetensors_test_SOURCES = tests/unit/core/safetensors_test.c tests/unit/scratch.h
 tests_unit_core_safetensors_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -84,6 +84,28 @@ static void the_package_or_its_lack_is_named(void **state) {
     assert_non_null(strstr(error.text, "no Debian package has it"));
 }
 
+static void folders_or_shards_are_found(void **state) {
+    char path[OD_DATASETS_PATH_BYTES];
+    char folder[SCRATCH_PATH_BYTES];
+    const od_dataset_facts *facts = od_datasets_find("imagenet1k");
+    od_error error = {0};
+    assert_int_equal(od_datasets_locate("imagenet1k", *state, path, &error), OD_E_NOT_FOUND);
+    assert_non_null(strstr(error.text, "/train is not there"));
+    assert_int_equal(od_file_make_folders(scratch_path(folder, *state, "train"), NULL), OD_OK);
+    assert_int_equal(od_file_make_folders(scratch_path(folder, *state, "val"), NULL), OD_OK);
+    assert_int_equal(od_datasets_locate("imagenet1k", *state, path, NULL), OD_OK);
+    assert_false(od_datasets_sharded(facts, *state));
+    scratch_write(*state, "imagenet1k-train-0000.tar.part", "", 0);
+    assert_false(od_datasets_sharded(facts, *state));
+    scratch_write(*state, "imagenet1k-train-0000.tar", "", 0);
+    assert_true(od_datasets_sharded(facts, *state));
+    assert_int_equal(od_datasets_locate("imagenet1k", *state, path, &error), OD_E_NOT_FOUND);
+    assert_non_null(strstr(error.text, "no evaluation shards (imagenet1k-validation-*.tar)"));
+    scratch_write(*state, "imagenet1k-validation-00.tar", "", 0);
+    assert_int_equal(od_datasets_locate("imagenet1k", *state, path, NULL), OD_OK);
+    assert_false(od_datasets_sharded(od_datasets_find("tiny-imagenet"), *state));
+}
+
 static void bad_names_and_roots_are_refused(void **state) {
     char path[OD_DATASETS_PATH_BYTES];
     char file[SCRATCH_PATH_BYTES];
@@ -107,6 +129,8 @@ int main(void) {
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(one_missing_file_is_named, scratch_setup, scratch_teardown),
         cmocka_unit_test(the_package_or_its_lack_is_named),
+        cmocka_unit_test_setup_teardown(folders_or_shards_are_found, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(bad_names_and_roots_are_refused, scratch_setup,
                                         scratch_teardown),
     };
