@@ -22,8 +22,10 @@ libcore_a_SOURCES += core/data/mixup.c core/data/mixup.h
 libcore_a_SOURCES += core/data/randaugment.c core/data/randaugment.h
 libcore_a_SOURCES += \
 	core/data/decode.c core/data/decode.h core/data/decode_jpeg.c core/data/decode_png.c \
+	core/data/filler.c core/data/filler.h \
 	core/data/index.c core/data/index.h core/data/index_cache.c \
 	core/data/listing.c core/data/listing.h \
+	core/data/order.c core/data/order.h \
 	core/data/reader.c core/data/reader.h \
 	core/data/source.h core/data/source_cifar.c core/data/source_idx.c core/data/source_tree.c \
 	core/data/tar.c core/data/tar.h \

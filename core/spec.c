@@ -192,6 +192,7 @@ static void read_data(spec_reader *reader, od_data_spec *out) {
     snprintf(out->dataset, sizeof out->dataset, "%s", dataset);
     snprintf(out->root, sizeof out->root, "%s", root);
     out->shuffle = flag(reader, "data.shuffle");
+    out->skip_undecodable = strcmp(text(reader, "data.on_error"), "skip") == 0;
     out->limit_train = integer_or(reader, "data.limit_train", 0);
     out->limit_eval = integer_or(reader, "data.limit_eval", 0);
     out->augment = strcmp(text(reader, "data.augment"), "auto") == 0;

@@ -60,7 +60,8 @@ typedef struct od_data_spec {
     bool augment;                     // "auto"
     int randaugment_n, randaugment_m; // operations (0: none), magnitude of 0 to 30
     od_mixup_spec mixup;
-    double random_erase; // probability
+    double random_erase;   // probability
+    bool skip_undecodable; // on_error "skip"
 } od_data_spec;
 
 typedef struct od_optimizer_spec {

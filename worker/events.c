@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,6 +84,19 @@ od_status od_events_checkpoint(const od_rundir *rundir, int64_t step, const char
     cJSON *event = event_of("checkpoint");
     add_number(event, "step", step);
     add_text(event, "name", name);
+    return od_rundir_append(rundir, event, error);
+}
+
+od_status od_events_data(const od_rundir *rundir, int64_t step, const od_loader_report *report,
+                         od_error *error) {
+    char digest[17];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)report->digest);
+    cJSON *event = event_of("data");
+    add_number(event, "step", step);
+    add_number(event, "epoch", report->epoch);
+    add_number(event, "samples", report->samples);
+    add_text(event, "digest", digest);
+    add_number(event, "skipped", report->skipped);
     return od_rundir_append(rundir, event, error);
 }
 

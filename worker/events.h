@@ -29,6 +29,10 @@ od_status od_events_progress(const od_rundir *rundir, const od_progress *progres
 od_status od_events_checkpoint(const od_rundir *rundir, int64_t step, const char *name,
                                od_error *error) OD_MUST_CHECK;
 
+// What of an epoch has been trained on up to step.
+od_status od_events_data(const od_rundir *rundir, int64_t step, const od_loader_report *report,
+                         od_error *error) OD_MUST_CHECK;
+
 // On stderr, too.
 od_status od_events_log(const od_rundir *rundir, od_log_level level, const char *message,
                         od_error *error) OD_MUST_CHECK;

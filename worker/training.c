@@ -54,6 +54,26 @@ static od_status tell_progress(run_course *course, od_error *error) {
 
 // --- behind a step ------------------------------------------------------------------------
 
+// An epoch names each image that was left out; once an attempt is enough.
+static od_status tell_skipped(run_course *course, const char *where, int64_t epoch, int64_t skipped,
+                              const char *reason, od_error *error) {
+    char message[OD_ERROR_TEXT_BYTES];
+    if (skipped == 0 || epoch != course->training->start_step / course->plan->steps_per_epoch) {
+        return OD_OK;
+    }
+    snprintf(message, sizeof message, "left out %lld image%s in %s: %s", (long long)skipped,
+             skipped == 1 ? "" : "s", where, reason);
+    return od_events_log(course->rundir, OD_LOG_WARNING, message, error);
+}
+
+static od_status tell_data(run_course *course, const od_step_result *step, od_error *error) {
+    const od_loader_report report = od_trainer_data_report(course->training->trainer);
+    od_log(OD_LOG_INFO, "epoch", "epoch=%lld samples=%lld digest=%016llx skipped=%lld",
+           (long long)report.epoch, (long long)report.samples, (unsigned long long)report.digest,
+           (long long)report.skipped);
+    return od_events_data(course->rundir, step->step, &report, error);
+}
+
 static od_status log_point(run_course *course, const od_step_result *step, od_error *error) {
     cJSON *values = od_meter_take(&course->training->meter, step);
     if (step->has_stats) {
@@ -95,6 +115,8 @@ static od_status validate(run_course *course, const od_step_result *step, od_err
         double value;
     } series[] = {
         {"val/loss", result.loss}, {"val/acc@1", result.acc1}, {"val/acc@5", result.acc5}};
+    OD_TRY(
+        tell_skipped(course, "validation", step->epoch, result.skipped, result.skip_reason, error));
     cJSON *values = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
         cJSON_AddItemToObject(values, series[i].name, od_json_number(series[i].value));
@@ -129,8 +151,12 @@ static od_status follow_up(run_course *course, const od_step_result *step, bool 
     const od_spec *spec = course->spec;
     int64_t epochs = step->epoch_ended ? step->epoch + 1 : 0;
     bool last = step->step == course->plan->steps;
+    OD_TRY(tell_skipped(course, "training", step->epoch, step->skipped, step->skip_reason, error));
     if (logged) {
         OD_TRY(log_point(course, step, error));
+    }
+    if (last || step->epoch_ended) {
+        OD_TRY(tell_data(course, step, error));
     }
     if (last || is_due(step->step, spec->eval_every_steps) ||
         (epochs > 0 && is_due(epochs, spec->eval_every_epochs))) {

@@ -73,17 +73,14 @@ static od_status alloc_batch(od_trainer *t, od_error *error) {
     od_trainer_batch *batch = &t->batch;
     OD_TRY(t->backend->alloc(t->device, images, &batch->images, error));
     OD_TRY(t->backend->alloc(t->device, labels, &batch->labels, error));
-    batch->host_images = malloc(images);
-    batch->host_labels = malloc(labels);
     batch->host_rank = malloc((size_t)n * sizeof *batch->host_rank);
     batch->host_loss = malloc((size_t)n * sizeof *batch->host_loss);
     t->host_stats = malloc(stats + 1);
     const size_t connections = (size_t)t->model->graph->connection_count;
     t->stats = calloc(connections + 1, sizeof *t->stats);
     t->linear = calloc(connections + 1, sizeof *t->linear);
-    if (batch->host_images == NULL || batch->host_labels == NULL || batch->host_rank == NULL ||
-        batch->host_loss == NULL || t->host_stats == NULL || t->stats == NULL ||
-        t->linear == NULL) {
+    if (batch->host_rank == NULL || batch->host_loss == NULL || t->host_stats == NULL ||
+        t->stats == NULL || t->linear == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a batch of %lld images",
                             (long long)n);
     }
@@ -163,10 +160,18 @@ static od_status open_data(od_trainer *t, const od_dataset *train, const od_data
     OD_TRY(check_data(spec, eval, "evaluation", error));
     OD_TRY(od_transform_new(spec, OD_SPLIT_TRAIN, &t->train_transform, error));
     OD_TRY(od_transform_new(spec, OD_SPLIT_EVAL, &t->eval_transform, error));
-    OD_TRY(od_loader_new(train, t->train_transform, t->micro_batch, spec->data.shuffle, true,
-                         spec->train.seed, &t->train, error));
-    OD_TRY(od_loader_new(eval, t->eval_transform, t->micro_batch, false, false, spec->train.seed,
-                         &t->eval, error));
+    od_loader_options options = {
+        .batch_size = t->micro_batch,
+        .shuffle = spec->data.shuffle,
+        .drop_last = true,
+        .skip_undecodable = spec->data.skip_undecodable,
+        .seed = spec->train.seed,
+        .threads = od_loader_threads(spec, OD_SPLIT_TRAIN),
+    };
+    OD_TRY(od_loader_new(train, t->train_transform, &options, &t->train, error));
+    options.shuffle = options.drop_last = false;
+    options.threads = od_loader_threads(spec, OD_SPLIT_EVAL);
+    OD_TRY(od_loader_new(eval, t->eval_transform, &options, &t->eval, error));
     t->batches_per_epoch = od_loader_batches(t->train);
     return OD_OK;
 }
@@ -230,8 +235,6 @@ void od_trainer_free(od_trainer *trainer) {
     free(trainer->batch.host_targets);
     free(trainer->batch.host_loss);
     free(trainer->batch.host_rank);
-    free(trainer->batch.host_labels);
-    free(trainer->batch.host_images);
     od_loader_free(trainer->eval);
     od_loader_free(trainer->train);
     od_transform_free(trainer->eval_transform);
@@ -253,6 +256,10 @@ int64_t od_trainer_step_count(const od_trainer *trainer) {
     return trainer->step;
 }
 
+od_loader_report od_trainer_data_report(const od_trainer *trainer) {
+    return od_loader_report_of(trainer->train);
+}
+
 const od_connection_stats *od_trainer_stats_borrow(const od_trainer *trainer, int *count) {
     *count = trainer->model->graph->connection_count;
     return trainer->stats;
@@ -261,42 +268,44 @@ const od_connection_stats *od_trainer_stats_borrow(const od_trainer *trainer, in
 // --- one batch -----------------------------------------------------------------------------
 
 // Mixes the batch on the host and makes its targets.
-static void mix(od_trainer *t, int64_t epoch, int64_t batch, int64_t n) {
+static void mix(od_trainer *t, int64_t epoch, int64_t number, const od_batch *batch) {
     od_trainer_batch *b = &t->batch;
     const od_spec *spec = &t->spec;
     const od_model_spec *model = &spec->model;
+    const int64_t n = batch->count;
     const od_mixup mixup =
-        od_mixup_draw(&spec->data.mixup, spec->train.seed, epoch, batch, model->image_size);
-    od_mixup_images(&mixup, b->host_images, n, model->image_size, model->channels);
-    od_mixup_targets(&mixup, b->host_targets, b->host_labels, n, model->classes,
+        od_mixup_draw(&spec->data.mixup, spec->train.seed, epoch, number, model->image_size);
+    od_mixup_images(&mixup, batch->images, n, model->image_size, model->channels);
+    od_mixup_targets(&mixup, b->host_targets, batch->labels, n, model->classes,
                      spec->train.label_smoothing);
     t->backend->upload(t->device, b->targets, b->host_targets,
                        (size_t)(n * model->classes) * sizeof *b->host_targets);
 }
 
-static od_status load(od_trainer *t, od_loader *loader, int64_t epoch, int64_t batch, int64_t *n,
+static od_status load(od_trainer *t, od_loader *loader, int64_t epoch, int64_t batch, od_batch *out,
                       od_error *error) {
     od_trainer_batch *b = &t->batch;
     const od_value *values = t->model->graph->values;
-    OD_TRY(od_loader_fill(loader, epoch, batch, b->host_images, b->host_labels, n, error));
+    OD_TRY(od_loader_take(loader, epoch, batch, out, error));
     if (loader == t->train && t->model->targets >= 0) {
-        mix(t, epoch, batch, *n);
+        mix(t, epoch, batch, out);
     }
-    t->backend->upload(t->device, b->images, b->host_images,
-                       (size_t)od_value_bytes(&values[t->model->images], *n));
-    t->backend->upload(t->device, b->labels, b->host_labels,
-                       (size_t)od_value_bytes(&values[t->model->labels], *n));
+    t->backend->upload(t->device, b->images, out->images,
+                       (size_t)od_value_bytes(&values[t->model->images], out->count));
+    t->backend->upload(t->device, b->labels, out->labels,
+                       (size_t)od_value_bytes(&values[t->model->labels], out->count));
     return OD_OK;
 }
 
 // Sums over samples.
 typedef struct score {
     double loss;
-    int64_t samples, top1, top5;
+    int64_t samples, top1, top5, skipped;
 } score;
 
-static od_status add_score(od_trainer *t, int64_t n, score *sum, od_error *error) {
+static od_status add_score(od_trainer *t, const od_batch *batch, score *sum, od_error *error) {
     od_trainer_batch *b = &t->batch;
+    const int64_t n = batch->count;
     t->backend->download(t->device, b->host_loss, od_run_memory(t->run, t->model->loss),
                          (size_t)n * sizeof *b->host_loss);
     t->backend->download(t->device, b->host_rank, od_run_memory(t->run, t->model->rank),
@@ -308,6 +317,10 @@ static od_status add_score(od_trainer *t, int64_t n, score *sum, od_error *error
         sum->top5 += b->host_rank[i] < 5;
     }
     sum->samples += n;
+    if (sum->skipped == 0 && batch->skipped > 0) {
+        snprintf(t->skip_reason, sizeof t->skip_reason, "%s", batch->skip_reason);
+    }
+    sum->skipped += batch->skipped;
     return OD_OK;
 }
 
@@ -383,13 +396,13 @@ static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_s
     const bool *linear = linear_connections(t, t->step);
     t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
     for (int64_t i = 0; i < g->count; i++) {
-        int64_t n;
-        OD_TRY(load(t, t->train, g->epoch, g->first + i, &n, error));
+        od_batch batch;
+        OD_TRY(load(t, t->train, g->epoch, g->first + i, &batch, error));
         const od_run_options options = {
-            .batch = n,
+            .batch = batch.count,
             .training = true,
             .want_stats = want_stats,
-            .loss_scale = 1.0F / (float)(n * g->count),
+            .loss_scale = 1.0F / (float)(batch.count * g->count),
             .linear = linear,
             .seed = t->spec.train.seed,
             .draw = (uint64_t)(g->epoch * t->batches_per_epoch + g->first + i),
@@ -400,7 +413,7 @@ static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_s
             add_stats(t, linear, 1.0 / (double)g->count);
         }
         od_run_backward(t->run, &options);
-        OD_TRY(add_score(t, n, sum, error));
+        OD_TRY(add_score(t, &batch, sum, error));
     }
     return OD_OK;
 }
@@ -479,6 +492,8 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
         .epoch = g.epoch,
         .epoch_ended = trainer->step % trainer->plan.steps_per_epoch == 0,
         .samples = sum.samples,
+        .skipped = sum.skipped,
+        .skip_reason = sum.skipped > 0 ? trainer->skip_reason : NULL,
         .loss = sum.loss / (double)sum.samples,
         .accuracy =
             trainer->model->targets < 0 ? (double)sum.top1 / (double)sum.samples : (double)NAN,
@@ -497,16 +512,16 @@ od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error
     const int64_t batches = od_loader_batches(trainer->eval);
     score sum = {0};
     for (int64_t i = 0; i < batches; i++) {
-        int64_t n;
-        OD_TRY(load(trainer, trainer->eval, 0, i, &n, error));
+        od_batch batch;
+        OD_TRY(load(trainer, trainer->eval, 0, i, &batch, error));
         const od_run_options options = {
-            .batch = n,
+            .batch = batch.count,
             .linear = linear,
             .seed = trainer->spec.train.seed,
             .draw = (uint64_t)(trainer->step * batches + i),
         };
         od_run_forward(trainer->run, &options);
-        OD_TRY(add_score(trainer, n, &sum, error));
+        OD_TRY(add_score(trainer, &batch, &sum, error));
     }
     if (sum.samples == 0) {
         return od_error_set(error, OD_E_INVALID, "the evaluation split is empty");
@@ -517,6 +532,8 @@ od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error
         .acc1 = (double)sum.top1 / samples,
         .acc5 = (double)sum.top5 / samples,
         .samples = sum.samples,
+        .skipped = sum.skipped,
+        .skip_reason = sum.skipped > 0 ? trainer->skip_reason : NULL,
     };
     return OD_OK;
 }

@@ -5,6 +5,7 @@
 #define OD_CORE_TRAIN_TRAINER_H
 
 #include "core/data/dataset.h"
+#include "core/data/loader.h"
 #include "core/io/safetensors.h"
 #include "core/spec.h"
 
@@ -44,11 +45,13 @@ typedef struct od_step_result {
     int64_t epoch;    // the epoch this step belonged to, from 0
     bool epoch_ended; // this was its last step
     int64_t samples;  // in this step
+    int64_t skipped;  // images that could not be decoded and were replaced
     double loss;      // mean over the step's samples
     double accuracy;  // acc@1 over the step's samples; NaN with mixup
     double lr;        // used in this step
     double grad_norm; // after clipping; NaN unless want_grad_norm or clipping asked for it
     bool has_stats;
+    const char *skip_reason; // of the first one skipped, or NULL; borrowed until the next step
 } od_step_result;
 
 // One optimizer step over batch_size samples, in grad_accumulate_steps parts one after the other;
@@ -59,6 +62,9 @@ typedef struct od_step_result {
 // last step.
 od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_norm,
                           od_step_result *out, od_error *error) OD_MUST_CHECK;
+
+// What of the epoch of the last step has been trained on, as a digest to compare runs by.
+od_loader_report od_trainer_data_report(const od_trainer *trainer);
 
 enum { OD_STATISTICS_MOST_EXTRAS = 5 };
 
@@ -83,7 +89,8 @@ const od_connection_stats *od_trainer_stats_borrow(const od_trainer *trainer, in
 
 typedef struct od_eval_result {
     double loss, acc1, acc5; // means over the evaluation split, without smoothing
-    int64_t samples;
+    int64_t samples, skipped;
+    const char *skip_reason; // as in od_step_result
 } od_eval_result;
 
 od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out,

@@ -42,15 +42,19 @@ static od_status count_steps(const od_spec *spec, int64_t train_count, od_traine
     return OD_OK;
 }
 
-// Images, labels and targets on both sides, loss and rank on the host.
-static int64_t batch_bytes(const od_model *model, int64_t batch) {
+// Images, labels and targets on the device, targets, loss and rank on the host, and what the
+// loaders keep.
+static int64_t batch_bytes(const od_spec *spec, const od_model *model, int64_t batch) {
     const od_value *values = model->graph->values;
+    const int64_t floats = od_value_bytes(&values[model->images], 1) / (int64_t)sizeof(float);
     const int64_t targets =
         model->targets >= 0 ? 2 * od_value_bytes(&values[model->targets], batch) : 0;
-    return targets + 2 * od_value_bytes(&values[model->images], batch) +
-           2 * od_value_bytes(&values[model->labels], batch) +
+    return targets + od_value_bytes(&values[model->images], batch) +
+           od_value_bytes(&values[model->labels], batch) +
            od_value_bytes(&values[model->loss], batch) +
-           od_value_bytes(&values[model->rank], batch);
+           od_value_bytes(&values[model->rank], batch) +
+           od_loader_bytes(batch, floats, od_loader_threads(spec, OD_SPLIT_TRAIN)) +
+           od_loader_bytes(batch, floats, od_loader_threads(spec, OD_SPLIT_EVAL));
 }
 
 static void count_bytes(const od_spec *spec, const od_model *model, const od_plan *memory,
@@ -62,7 +66,7 @@ static void count_bytes(const od_spec *spec, const od_model *model, const od_pla
     plan->gradient_bytes = flat + OD_TRAINER_NORM_BYTES;
     plan->optimizer_bytes = flat * od_optimizer_of(spec->train.optimizer.type)->state_count;
     plan->activation_bytes = memory->arena_bytes + memory->stats_bytes;
-    plan->batch_bytes = batch_bytes(model, memory->batch);
+    plan->batch_bytes = batch_bytes(spec, model, memory->batch);
     plan->total_bytes = plan->parameter_bytes + plan->gradient_bytes + plan->optimizer_bytes +
                         plan->activation_bytes + plan->batch_bytes;
 }

@@ -12,10 +12,9 @@
 
 enum { OD_TRAINER_NORM_BYTES = 64 }; // one double
 
-// One micro-batch: on the host as the loader fills it and as results come back, and on the device.
+// One micro-batch: on the device, and the results on the host. On the host it is the loader's.
 typedef struct od_trainer_batch {
-    float *host_images; // [micro_batch, height, width, channels]
-    int32_t *host_labels, *host_rank;
+    int32_t *host_rank;
     float *host_loss;
     float *host_targets;             // [micro_batch, classes]; NULL without mixup
     void *images, *labels, *targets; // on the device
@@ -40,7 +39,8 @@ struct od_trainer {
     od_trainer_batch batch;
     od_transform *train_transform, *eval_transform;
     od_loader *train, *eval;
-    od_connection_stats *stats; // [model->graph->connection_count]
+    char skip_reason[OD_ERROR_TEXT_BYTES]; // of the last image that was left out
+    od_connection_stats *stats;            // [model->graph->connection_count]
     float *host_stats;
     bool *linear; // [connection_count]: connections that the last choice made linear
 };

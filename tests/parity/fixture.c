@@ -9,6 +9,7 @@
 #endif
 
 #include "base/file.h"
+#include "base/schemas.h"
 #include "tests/parity/cmocka_headers.h"
 
 #include <stdio.h>
@@ -58,6 +59,16 @@ void fixture_safetensors(const char *name, od_safetensors *out) {
     path_of(path, sizeof path, name);
     od_error error = {0};
     fixture_ok(od_safetensors_read(path, MAX_FIXTURE_BYTES, out, &error), &error);
+}
+
+const cJSON *fixture_spec(const cJSON *fixture) {
+    cJSON *spec = cJSON_GetObjectItemCaseSensitive(fixture, "spec");
+    od_schema *schema = NULL;
+    assert_non_null(spec);
+    assert_int_equal(od_schemas_job(&schema, NULL), OD_OK);
+    assert_int_equal(od_schema_fill_defaults(schema, spec), OD_OK);
+    od_schema_free(schema);
+    return spec;
 }
 
 double fixture_number(const cJSON *object, const char *key) {

@@ -20,6 +20,9 @@ extern const fixture_machine fixture_machines[]; // ends with a row whose label 
 cJSON *fixture_json(const char *name);
 void fixture_safetensors(const char *name, od_safetensors *out);
 
+// The job spec in a fixture, with the defaults of what was added to the schema later.
+const cJSON *fixture_spec(const cJSON *fixture);
+
 // The member key, a number, of object; the test fails when it is not there.
 double fixture_number(const cJSON *object, const char *key);
 

@@ -129,7 +129,7 @@ static void draw_start(parity_run *run) {
 static void read_spec(parity_run *run) {
     od_error error = {0};
     od_faults faults = {0};
-    fixture_ok(od_spec_read(member(run->fixture, "spec"), 1, &run->spec, &faults, &error), &error);
+    fixture_ok(od_spec_read(fixture_spec(run->fixture), 1, &run->spec, &faults, &error), &error);
     if (faults.count > 0) {
         fail_msg("%s %s", faults.items[0].pointer, faults.items[0].detail);
     }

@@ -669,6 +669,74 @@ def test_cifar10_trains(place):
     one_line(call("plan", place.write(spec)), "/data/root", path, "no multiple of a record's 3073")
 
 
+def digests(run):
+    return [(event["step"], event["epoch"], event["samples"], event["digest"], event["skipped"])
+            for event in run.of("data")]
+
+
+def test_arms_see_the_same_data(place):
+    arms = [place.succeed(place.spec(residual={"connection": name}), name) for name in ("linear", "orthogonal")]
+    first, second = digests(arms[0])
+    assert digests(arms[1]) == [first, second]
+    assert first[:3] == (12, 0, TRAIN) and second[:3] == (24, 1, TRAIN), (first, second)
+    assert len(first[3]) == 16 and int(first[3], 16) and first[3] != second[3]
+    other = place.succeed(place.spec(train={"epochs": 2, "batch_size": 8, "seed": 1}), "other")
+    assert not {row[3] for row in digests(other)} & {first[3], second[3]}
+    # Stopped in the middle of an epoch and resumed: the whole epoch, all the same.
+    whole = place.spec(residual={"connection": "linear"})
+    background = place.start(whole, "stopped")
+    background.wait_for_line("checkpoint\" step=4")
+    assert background.signal_and_wait(signal.SIGTERM) == 3
+    assert digests(place.succeed(whole, "stopped"))[-2:] == [first, second]
+
+
+def jpeg(name):
+    with open(f"{os.path.dirname(os.path.abspath(__file__))}/../parity/data/images/{name}", "rb") as file:
+        return file.read()
+
+
+def write_tiny_imagenet(folder):
+    """One image in each class's folder and three for validation, all 29 pixels wide and 21 high."""
+    image = jpeg("rgb444.jpg")
+    for c in range(200):
+        os.makedirs(f"{folder}/train/n{c:04}/images")
+        with open(f"{folder}/train/n{c:04}/images/0.JPEG", "wb") as file:
+            file.write(image)
+    os.makedirs(f"{folder}/val/images")
+    for i in range(3):
+        with open(f"{folder}/val/images/{i}.JPEG", "wb") as file:
+            file.write(image)
+    with open(f"{folder}/val/val_annotations.txt", "w") as file:
+        file.writelines(f"{i}.JPEG\tn{i * 50:04}\t0\t0\t1\t1\n" for i in range(3))
+
+
+def test_an_undecodable_image_fails_or_is_left_out(place):
+    os.environ["XDG_CACHE_HOME"] = f"{place.path}/cache"
+    write_tiny_imagenet(place.data)
+    bad = [f"{place.data}/train/n0007/images/0.JPEG", f"{place.data}/val/images/2.JPEG"]
+    for path in bad:
+        with open(path, "wb") as file:
+            file.write(jpeg("rgb444.jpg")[:-40])
+    spec = place.spec(data={"dataset": "tiny-imagenet"}, train={"epochs": 2, "batch_size": 40})
+    spec["model"]["patch_size"] = 32
+    spec["data"]["shuffle"] = False
+    one_line(place.run(spec), bad[0], "is damaged", "give data.on_error \"skip\"")
+    assert os.listdir(f"{place.path}/cache/orthod")
+    end = Run(f"{place.path}/run").end()
+    assert end["outcome"] == "failed" and bad[0] in end["reason"], end
+    spec["data"]["on_error"] = "skip"
+    runs = []
+    for threads in (1, 4):
+        spec["resources"] = {"threads": threads}
+        runs.append(place.succeed(spec, f"skip-{threads}"))
+    assert digests(runs[0]) == digests(runs[1])
+    assert [row[:3] + row[4:] for row in digests(runs[0])] == [(5, 0, 200, 1), (10, 1, 200, 1)], digests(runs[0])
+    lines = [event["message"] for event in runs[0].of("log") if "left out" in event["message"]]
+    assert len(lines) == 2, lines
+    assert lines[0].startswith(f"left out 1 image in training: {bad[0]}: the image is damaged"), lines
+    assert lines[1].startswith(f"left out 1 image in validation: {bad[1]}: the image is damaged"), lines
+
+
 def test_another_spec_in_the_same_folder_is_refused(place):
     run = place.succeed(place.spec())
     before = os.stat(f"{run.path}/events.ndjson").st_size

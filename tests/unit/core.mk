@@ -129,6 +129,15 @@ tests_unit_core_tree_test_SOURCES = tests/unit/core/tree_test.c $(archive_source
 tests_unit_core_tree_test_CFLAGS = $(PARITY_CFLAGS)
 tests_unit_core_tree_test_LDADD = $(CORE_TEST_LIBS)
 
+# counts the allocations of our own code, and the samples that are filled
+core_tests += tests/unit/core/loader_threads_test
+tests_unit_core_loader_threads_test_SOURCES = tests/unit/core/loader_threads_test.c \
+	tests/unit/scratch.h
+tests_unit_core_loader_threads_test_CFLAGS = $(PARITY_CFLAGS)
+tests_unit_core_loader_threads_test_LDADD = $(CORE_TEST_LIBS)
+tests_unit_core_loader_threads_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=od_filler_fill \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
 core_tests += tests/unit/core/safetensors_test
 tests_unit_core_safetensors_test_SOURCES = tests/unit/core/safetensors_test.c tests/unit/scratch.h
 tests_unit_core_safetensors_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -89,6 +89,7 @@ static void defaults_fill_the_whole_spec_in_order(void **state) {
         "\"rescale_mode\":\"scalar\",\"eps\":1e-06,\"blocks\":null,\"probability\":null,"
         "\"perturbation\":null},"
         "\"data\":{\"dataset\":\"cifar10\",\"root\":null,\"shuffle\":true,\"augment\":\"auto\","
+        "\"on_error\":\"fail\","
         "\"limit_train\":null,\"limit_eval\":null,\"mixup\":null,"
         "\"randaugment\":{\"n\":9,\"m\":5},\"random_erase\":0},"
         "\"train\":{\"epochs\":300,\"max_steps\":null,\"batch_size\":1024,"

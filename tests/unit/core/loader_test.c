@@ -18,6 +18,7 @@ static uint8_t pixels[COUNT * SIDE * SIDE * 3];
 static int32_t labels_of_all[COUNT];
 static const float MEAN[3] = {0.5f, 0.25f, 0.125f}, STD[3] = {0.5f, 2.0f, 1.0f};
 static od_transform *transforms[4]; // by channels
+static int64_t values;              // of an image, of the loader made last
 
 // Sample i has the label i, so that labels tell the order.
 static od_dataset small(int64_t channels) {
@@ -61,15 +62,20 @@ static int free_transforms(void **state) {
 
 static int64_t fill(od_loader *loader, int64_t epoch, int64_t batch, float *images,
                     int32_t *labels) {
-    int64_t count = 0;
-    assert_int_equal(od_loader_fill(loader, epoch, batch, images, labels, &count, NULL), OD_OK);
-    return count;
+    od_batch taken;
+    assert_int_equal(od_loader_take(loader, epoch, batch, &taken, NULL), OD_OK);
+    assert_int_equal(taken.skipped, 0);
+    memcpy(labels, taken.labels, (size_t)taken.count * sizeof *labels);
+    memcpy(images, taken.images, (size_t)(taken.count * values) * sizeof *images);
+    return taken.count;
 }
 
 static od_loader *make(const od_dataset *dataset, bool shuffle, bool drop_last, uint64_t seed) {
+    const od_loader_options options = {
+        .batch_size = BATCH, .shuffle = shuffle, .drop_last = drop_last, .seed = seed};
     od_loader *loader = NULL;
-    assert_int_equal(od_loader_new(dataset, transforms[dataset->channels], BATCH, shuffle,
-                                   drop_last, seed, &loader, NULL),
+    values = od_transform_values(transforms[dataset->channels]);
+    assert_int_equal(od_loader_new(dataset, transforms[dataset->channels], &options, &loader, NULL),
                      OD_OK);
     return loader;
 }
@@ -187,12 +193,10 @@ static void a_transform_that_fails_is_reported(void **state) {
     (void)state;
     od_dataset dataset = small(1);
     od_loader *loader = make(&dataset, false, false, 0);
-    float images[BATCH * SIDE * SIDE];
-    int32_t labels[BATCH];
-    int64_t count = 0;
+    od_batch batch;
     od_error error = {0};
     dataset.channels = 3;
-    assert_int_equal(od_loader_fill(loader, 0, 0, images, labels, &count, &error), OD_E_INVALID);
+    assert_int_equal(od_loader_take(loader, 0, 0, &batch, &error), OD_E_INVALID);
     assert_string_equal(error.text, "an image of 3 channels; the model takes 1");
     od_loader_free(loader);
 }
@@ -201,12 +205,11 @@ static void nothing_to_batch_is_refused(void **state) {
     (void)state;
     od_dataset dataset = small(1);
     od_loader *loader = NULL;
-    od_error error;
-    assert_int_equal(od_loader_new(&dataset, transforms[1], 0, true, true, 0, &loader, &error),
-                     OD_E_INVALID);
+    od_loader_options options = {.batch_size = 0};
+    assert_int_equal(od_loader_new(&dataset, transforms[1], &options, &loader, NULL), OD_E_INVALID);
+    options.batch_size = 1;
     dataset.count = 0;
-    assert_int_equal(od_loader_new(&dataset, transforms[1], 1, true, true, 0, &loader, &error),
-                     OD_E_INVALID);
+    assert_int_equal(od_loader_new(&dataset, transforms[1], &options, &loader, NULL), OD_E_INVALID);
     assert_null(loader);
 }
 
