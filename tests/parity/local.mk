@@ -44,6 +44,7 @@ EXTRA_DIST += \
 	tests/parity/training.py \
 	tests/parity/vit.py
 
+SYSTEM_TESTS += tests/parity/resnet_patterns_in_torch.py
 SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py \
 	tests/parity/verify_resnets.py
 
