@@ -95,6 +95,16 @@ static void free_request(od_request *request) {
     free(request);
 }
 
+// MHD would keep every query parameter in the connection's memory, and never answers when that is
+// full; url.c reads the query from our copy, so MHD gets to see an empty one. target is MHD's own
+// buffer, which it writes to itself after this.
+static void hide_query(const char *target) {
+    char *query = strchr((char *)target, '?');
+    if (query != NULL && query[1] != '\0') {
+        query[1] = '\0';
+    }
+}
+
 void *od_request_on_target(void *cls, const char *target, struct MHD_Connection *connection) {
     od_listener *listener = cls;
     od_request *request = calloc(1, sizeof *request);
@@ -103,6 +113,7 @@ void *od_request_on_target(void *cls, const char *target, struct MHD_Connection 
         free(request);
         return NULL;
     }
+    hide_query(target);
     request->mhd = listener->mhd;
     request->listener = listener;
     request->connection = connection;
