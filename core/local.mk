@@ -105,8 +105,11 @@ libcore_a_SOURCES += \
 
 # models
 libcore_a_SOURCES += \
+	core/model/hf.c core/model/hf.h \
+	core/model/hf_config.c \
 	core/model/model.c core/model/model.h \
 	core/model/resnet.c core/model/resnet.h \
+	core/model/weights.c core/model/weights.h \
 	core/model/vit.c core/model/vit.h
 
 # training
@@ -117,6 +120,7 @@ libcore_a_SOURCES += \
 	core/train/trainer.c core/train/trainer.h \
 	core/train/trainer_plan.c \
 	core/train/trainer_private.h \
+	core/train/trainer_start.c \
 	core/train/trainer_state.c
 
 # the loops of the cpu backend, once for each level of the instruction set; their objects go into

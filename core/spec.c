@@ -257,6 +257,7 @@ static void read_rest(spec_reader *reader, int default_threads, od_spec *out) {
     out->checkpoint_every_epochs = integer_or(reader, "checkpoint.every_epochs", 0);
     out->checkpoint_keep = (int64_t)number(reader, "checkpoint.keep");
     out->threads = (int)integer_or(reader, "resources.threads", default_threads);
+    snprintf(out->init_from, sizeof out->init_from, "%s", text(reader, "init_from"));
 }
 
 od_status od_spec_read(const cJSON *json, int default_threads, od_spec *out, od_faults *faults,

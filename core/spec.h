@@ -99,6 +99,7 @@ typedef struct od_spec {
     bool log_residual_stats;
     int64_t checkpoint_every_steps, checkpoint_every_epochs, checkpoint_keep; // 0: never
     int threads;                                                              // resolved; >= 1
+    char init_from[4096]; // file or folder of the weights to start from; "": random weights
 } od_spec;
 
 // Reads a defaulted spec. What the schema cannot say (heads must divide width, an image that the

@@ -24,7 +24,6 @@ static const struct {
     {"train.precision", "[\"fp32\"]", "this version computes in fp32 only"},
     {"train.gradient_checkpointing", "[false]",
      "this version has no gradient checkpointing; give false"},
-    {"init_from", "[null]", "this version starts from random weights only; give null"},
     {"resources.device", "[\"auto\", \"cpu\"]",
      "this version computes on the CPU only; give \"auto\" or \"cpu\""},
     {"resources.count", "[1]", "this version computes on one device; give 1"},
@@ -229,6 +228,15 @@ static od_status check_root(const spec_pair *pair, od_faults *faults) {
                          "is relative; a spec must mean the same everywhere: give a path from /");
 }
 
+static od_status check_init_from(const spec_pair *pair, od_faults *faults) {
+    const char *path = text_at(pair, "init_from");
+    if (*path == '\0' || *path == '/') {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/init_from",
+                         "is relative; a spec must mean the same everywhere: give a path from /");
+}
+
 static od_status check_accumulation(const spec_pair *pair, od_faults *faults) {
     const od_train_spec *train = &pair->spec->train;
     if (train->grad_accumulate_steps < 1 || train->batch_size % train->grad_accumulate_steps == 0) {
@@ -287,6 +295,7 @@ static const struct {
     {check_drops, "/model/arch /model/drop_path /model/mlp_dropout"},
     {check_blocks, MODEL "/model/depth /residual/blocks"},
     {check_root, "/data/root"},
+    {check_init_from, "/init_from"},
     {check_accumulation, "/train/batch_size /train/grad_accumulate_steps"},
     {check_mixup, "/data/mixup /train/batch_size /train/grad_accumulate_steps"},
     {check_warmup, "/train/schedule/type /train/schedule/warmup_type"},

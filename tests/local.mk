@@ -23,10 +23,13 @@ SYSTEM_TESTS += tests/system/api_server_test.py
 SYSTEM_TESTS += tests/system/daemon_test.py
 SYSTEM_TESTS += tests/system/quickstart_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
+SYSTEM_TESTS += tests/fault/kill_test.py
+SYSTEM_TESTS += tests/system/weights_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)
 LONG_TESTS =
 LONG_TESTS += tests/system/quickstart_long.py
+LONG_TESTS += tests/fault/kill_long_test.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py
 
 check-system: all

@@ -11,6 +11,9 @@
 
 enum { OD_EXIT_OK = 0, OD_EXIT_FAILED = 1, OD_EXIT_USAGE = 2, OD_EXIT_STOPPED = 3 };
 
+int od_worker_eval(int argc, char **argv);
+int od_worker_export(int argc, char **argv);
+int od_worker_features(int argc, char **argv);
 int od_worker_plan(int argc, char **argv);
 int od_worker_run(int argc, char **argv);
 

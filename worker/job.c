@@ -200,6 +200,23 @@ static od_status check(od_job *job, int default_threads, od_faults *faults, od_e
     return status == OD_OK ? OD_OK : od_error_set(error, status, "no memory to check the spec");
 }
 
+od_status od_job_check_start(const od_job *job, od_faults *faults) {
+    return *job->spec.init_from != '\0'
+               ? od_trainer_check_start(&job->spec, job->spec.init_from, "/init_from", faults)
+               : OD_OK;
+}
+
+od_status od_job_read_spec(cJSON *json, int default_threads, od_spec *out, od_faults *faults,
+                           od_error *error) {
+    bool usable = false;
+    od_status status = apply_schema(json, faults, &usable, error);
+    if (status == OD_OK && usable) {
+        status = od_spec_read(json, default_threads, out, faults, error);
+    }
+    cJSON_Delete(json);
+    return status;
+}
+
 od_status od_job_init(od_job *out, cJSON *json, int default_threads, od_faults *faults,
                       od_error *error) {
     memset(out, 0, sizeof *out);

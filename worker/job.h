@@ -35,4 +35,12 @@ od_status od_job_load(od_job *out, const char *path, int default_threads, od_fau
                       od_error *error) OD_MUST_CHECK;
 void od_job_fini(od_job *job); // {0} is fine
 
+// Adds what is wrong with init_from, as far as the header of its file tells. Only a run that has no
+// checkpoint yet needs it.
+od_status od_job_check_start(const od_job *job, od_faults *faults) OD_MUST_CHECK;
+
+// The spec alone, with all defaults: no data, no plan. Consumes json.
+od_status od_job_read_spec(cJSON *json, int default_threads, od_spec *out, od_faults *faults,
+                           od_error *error) OD_MUST_CHECK;
+
 #endif

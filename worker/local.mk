@@ -8,7 +8,10 @@ libworker_a_SOURCES = \
 	worker/checkpoint_load.c \
 	worker/checkpoint_private.h \
 	worker/command.c worker/command.h \
+	worker/eval.c \
 	worker/events.c worker/events.h \
+	worker/export.c \
+	worker/features.c \
 	worker/job.c worker/job.h \
 	worker/meter.c worker/meter.h \
 	worker/plan.c \
@@ -16,6 +19,7 @@ libworker_a_SOURCES = \
 	worker/rundir.c worker/rundir.h \
 	worker/state.c worker/state.h \
 	worker/signals.c worker/signals.h \
+	worker/subject.c worker/subject.h \
 	worker/training.c worker/training.h
 
 bin_PROGRAMS += ortho-worker

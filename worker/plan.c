@@ -107,12 +107,23 @@ static cJSON *job_json(const od_job *job, const od_faults *faults) {
     return object;
 }
 
+// The job, and what it starts from.
+static od_status init_job(od_job *job, cJSON *spec, int default_threads, od_faults *faults,
+                          od_error *error) {
+    OD_TRY(od_job_init(job, spec, default_threads, faults, error));
+    if (faults->count == 0 && od_job_check_start(job, faults) != OD_OK) {
+        od_job_fini(job);
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory to check init_from");
+    }
+    return OD_OK;
+}
+
 // One answer; consumes spec. NULL: no memory, which error says.
 static cJSON *answer(cJSON *spec, int default_threads, bool *ok, od_error *error) {
     od_job job;
     od_faults faults = {0};
     cJSON *object = NULL;
-    if (od_job_init(&job, spec, default_threads, &faults, error) == OD_OK) {
+    if (init_job(&job, spec, default_threads, &faults, error) == OD_OK) {
         object = job_json(&job, &faults);
         *ok = faults.count == 0;
         od_job_fini(&job);
@@ -226,7 +237,7 @@ static int print_one_table(cJSON *json, const plan_options *options) {
     od_faults faults = {0};
     od_error error = {0};
     int exit_status = OD_EXIT_FAILED;
-    if (od_job_init(&job, json, options->default_threads, &faults, &error) != OD_OK) {
+    if (init_job(&job, json, options->default_threads, &faults, &error) != OD_OK) {
         od_command_fail(0, "%s", error.text);
     } else {
         exit_status = print_table_or_faults(&job, &faults, options);

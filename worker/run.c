@@ -126,11 +126,21 @@ static void tell_faults(worker_run *run, const od_faults *faults) {
     }
 }
 
+// What a run starts from matters to it until it has a checkpoint.
+static od_status check_job(worker_run *run, od_faults *faults, od_error *error) {
+    OD_TRY(
+        od_job_load(&run->job, run->options.spec_path, (int)run->options.threads, faults, error));
+    if (faults->count > 0 || od_rundir_has_checkpoint(run->options.dir)) {
+        return OD_OK;
+    }
+    od_status status = od_job_check_start(&run->job, faults);
+    return status == OD_OK ? OD_OK : od_error_set(error, status, "no memory to check init_from");
+}
+
 static int read_job(worker_run *run) {
     od_error error = {0};
     od_faults faults = {0};
-    if (od_job_load(&run->job, run->options.spec_path, (int)run->options.threads, &faults,
-                    &error) != OD_OK) {
+    if (check_job(run, &faults, &error) != OD_OK) {
         od_faults_fini(&faults);
         return od_command_fail(OD_EXIT_FAILED, "%s", error.text);
     }
@@ -164,6 +174,19 @@ static od_status set_up(worker_run *run, od_error *error) {
                           error);
 }
 
+// A start that cannot be read is no matter where a checkpoint takes its place.
+static od_status load_checkpoint(worker_run *run, od_training *training, od_error *error) {
+    const char *path = run->job.spec.init_from;
+    od_error why = {0};
+    od_status start = *path != '\0' ? od_trainer_start_from(run->trainer, path, &why) : OD_OK;
+    OD_TRY(od_checkpoint_load(&training->checkpoint, run->trainer, &training->meter,
+                              &training->start_step, error));
+    if (start != OD_OK && training->start_step == 0) {
+        return od_error_set(error, start, "init_from: %s", why.text);
+    }
+    return od_best_load(&training->checkpoint, &training->best, error);
+}
+
 static od_status train(worker_run *run, const char **stopped_by, od_error *error) {
     od_training training = {
         .job = &run->job,
@@ -174,9 +197,7 @@ static od_status train(worker_run *run, const char **stopped_by, od_error *error
                        .threads = run->job.spec.threads,
                        .keep = run->job.spec.checkpoint_keep},
     };
-    OD_TRY(od_checkpoint_load(&training.checkpoint, run->trainer, &training.meter,
-                              &training.start_step, error));
-    OD_TRY(od_best_load(&training.checkpoint, &training.best, error));
+    OD_TRY(load_checkpoint(run, &training, error));
     const od_start_facts facts = {training.start_step, run->backend->name,
                                   od_trainer_blas_borrow(run->trainer)};
     od_log(OD_LOG_INFO, "training", "step=%lld steps=%lld parameters=%lld threads=%d backend=%s",

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +33,19 @@ od_status od_rundir_path(const od_rundir *rundir, const char *leaf, char out[OD_
 bool od_rundir_exists(const char *path) {
     char spec[OD_RUNDIR_PATH_BYTES];
     return join(path, "spec.json", spec, NULL) == OD_OK && access(spec, F_OK) == 0;
+}
+
+bool od_rundir_has_checkpoint(const char *path) {
+    char folder[OD_RUNDIR_PATH_BYTES];
+    DIR *entries = join(path, "checkpoints", folder, NULL) == OD_OK ? opendir(folder) : NULL;
+    bool found = false;
+    for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        found = found || strncmp(entry->d_name, "step-", 5) == 0;
+    }
+    if (entries != NULL) {
+        closedir(entries);
+    }
+    return found;
 }
 
 // --- lock ---------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ void od_rundir_close(od_rundir *rundir);
 
 // Whether path is a run directory that somebody has begun: it has a spec.json.
 bool od_rundir_exists(const char *path);
+// Whether a run in path has got as far as a checkpoint, whole or not.
+bool od_rundir_has_checkpoint(const char *path);
 
 // path/leaf into out. OD_E_TOO_LARGE: too long.
 od_status od_rundir_path(const od_rundir *rundir, const char *leaf, char out[OD_RUNDIR_PATH_BYTES],

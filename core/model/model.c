@@ -197,6 +197,7 @@ void od_model_add_loss(od_model *model, const od_spec *spec) {
                                 .attributes.smoothing = (float)spec->train.label_smoothing,
                             });
     model->rank = model->loss + 1; // the outputs of a node follow each other
+    od_graph_keep(graph, model->features);
     od_graph_keep(graph, model->logits);
     od_graph_keep(graph, model->loss);
     od_graph_keep(graph, model->rank);

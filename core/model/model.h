@@ -48,6 +48,7 @@ typedef struct od_model {
     int images, labels;     // inputs [batch, height, width, channels], [batch] int32
     int targets;            // input [batch, classes] with mixup, else -1
     int logits, loss, rank; // kept: [batch, classes], [batch], [batch] int32
+    int features;           // kept: what enters the head, [batch, width]
 } od_model;
 
 // Builds the model that spec names, fused unless fuse is false (which tests want).

@@ -251,6 +251,7 @@ static int head(resnet *r, int x) {
     const int pooled = od_graph_add(
         r->graph,
         &(od_node_spec){.op = OD_OP_AVGPOOL, .name = "pool", .inputs = {x}, .input_count = 1});
+    r->model->features = pooled;
     if (!r->spec->model.layernorm_head) {
         return linear(r, "linear", pooled, r->channels, classes);
     }

@@ -252,6 +252,7 @@ static int head(vit *v, int x) {
                                                  .inputs = {x},
                                                  .input_count = 1,
                                              });
+    v->model->features = token;
     const int normed = od_graph_add(v->graph, &(od_node_spec){
                                                   .op = OD_OP_LAYERNORM,
                                                   .name = "head_norm",

@@ -156,29 +156,34 @@ static od_status draw_parameters(od_trainer *t, od_error *error) {
 static od_status open_data(od_trainer *t, const od_dataset *train, const od_dataset *eval,
                            od_error *error) {
     const od_spec *spec = &t->spec;
-    OD_TRY(check_data(spec, train, "training", error));
     OD_TRY(check_data(spec, eval, "evaluation", error));
-    OD_TRY(od_transform_new(spec, OD_SPLIT_TRAIN, &t->train_transform, error));
     OD_TRY(od_transform_new(spec, OD_SPLIT_EVAL, &t->eval_transform, error));
     od_loader_options options = {
         .batch_size = t->micro_batch,
-        .shuffle = spec->data.shuffle,
-        .drop_last = true,
         .skip_undecodable = spec->data.skip_undecodable,
         .seed = spec->train.seed,
-        .threads = od_loader_threads(spec, OD_SPLIT_TRAIN),
+        .threads = od_loader_threads(spec, OD_SPLIT_EVAL),
     };
-    OD_TRY(od_loader_new(train, t->train_transform, &options, &t->train, error));
-    options.shuffle = options.drop_last = false;
-    options.threads = od_loader_threads(spec, OD_SPLIT_EVAL);
     OD_TRY(od_loader_new(eval, t->eval_transform, &options, &t->eval, error));
+    if (train == NULL) {
+        t->plan.steps = 0;
+        return OD_OK;
+    }
+    OD_TRY(check_data(spec, train, "training", error));
+    OD_TRY(od_transform_new(spec, OD_SPLIT_TRAIN, &t->train_transform, error));
+    options.shuffle = spec->data.shuffle;
+    options.drop_last = true;
+    options.threads = od_loader_threads(spec, OD_SPLIT_TRAIN);
+    OD_TRY(od_loader_new(train, t->train_transform, &options, &t->train, error));
     t->batches_per_epoch = od_loader_batches(t->train);
     return OD_OK;
 }
 
 static od_status set_up(od_trainer *t, const od_device_options *options, const od_dataset *train,
                         const od_dataset *eval, od_error *error) {
-    OD_TRY(od_trainer_plan_make(&t->spec, train->count, &t->plan, &t->model, &t->memory, error));
+    const int64_t one_step = t->spec.train.batch_size; // for a plan that nobody follows
+    OD_TRY(od_trainer_plan_make(&t->spec, train != NULL ? train->count : one_step, &t->plan,
+                                &t->model, &t->memory, error));
     t->micro_batch = od_trainer_micro_batch(&t->spec);
     t->optimizer = od_optimizer_of(t->spec.train.optimizer.type);
     OD_TRY(open_data(t, train, eval, error));
@@ -506,20 +511,27 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
 
 // --- evaluation ----------------------------------------------------------------------------
 
+// Of n samples in batch number i. As in the reference, connections stay as the last step chose them.
+static od_run_options eval_options(od_trainer *t, int64_t i, int64_t n) {
+    return (od_run_options){
+        .batch = n,
+        .linear = linear_connections(t, t->step - 1),
+        .seed = t->spec.train.seed,
+        .draw = (uint64_t)(t->step * od_loader_batches(t->eval) + i),
+    };
+}
+
+void od_trainer_set_step(od_trainer *trainer, int64_t step) {
+    trainer->step = step;
+}
+
 od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error *error) {
-    // As in the reference, connections stay as the last step chose them.
-    const bool *linear = linear_connections(trainer, trainer->step - 1);
     const int64_t batches = od_loader_batches(trainer->eval);
     score sum = {0};
     for (int64_t i = 0; i < batches; i++) {
         od_batch batch;
         OD_TRY(load(trainer, trainer->eval, 0, i, &batch, error));
-        const od_run_options options = {
-            .batch = batch.count,
-            .linear = linear,
-            .seed = trainer->spec.train.seed,
-            .draw = (uint64_t)(trainer->step * batches + i),
-        };
+        const od_run_options options = eval_options(trainer, i, batch.count);
         od_run_forward(trainer->run, &options);
         OD_TRY(add_score(trainer, &batch, &sum, error));
     }
@@ -536,4 +548,34 @@ od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out, od_error
         .skip_reason = sum.skipped > 0 ? trainer->skip_reason : NULL,
     };
     return OD_OK;
+}
+
+// --- features ------------------------------------------------------------------------------
+
+int64_t od_trainer_batch_size(const od_trainer *trainer) {
+    return trainer->micro_batch;
+}
+
+int64_t od_trainer_eval_batches(const od_trainer *trainer) {
+    return od_loader_batches(trainer->eval);
+}
+
+int64_t od_trainer_feature_width(const od_trainer *trainer) {
+    const od_model *model = trainer->model;
+    return od_shape_count(&model->graph->values[model->features].shape);
+}
+
+od_status od_trainer_features(od_trainer *trainer, int64_t batch, float *features, int32_t *labels,
+                              int64_t *count, od_error *error) {
+    const od_model *model = trainer->model;
+    od_batch loaded;
+    OD_TRY(load(trainer, trainer->eval, 0, batch, &loaded, error));
+    const od_run_options options = eval_options(trainer, batch, loaded.count);
+    od_run_forward(trainer->run, &options);
+    trainer->backend->download(
+        trainer->device, features, od_run_memory(trainer->run, model->features),
+        (size_t)od_value_bytes(&model->graph->values[model->features], loaded.count));
+    memcpy(labels, loaded.labels, (size_t)loaded.count * sizeof *labels);
+    *count = loaded.count;
+    return trainer->backend->sync(trainer->device, error);
 }

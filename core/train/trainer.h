@@ -30,7 +30,8 @@ od_status od_trainer_plan_of(const od_spec *spec, int64_t train_count, od_traine
                              od_error *error) OD_MUST_CHECK;
 
 // Allocates everything the run needs and draws the start weights from the seed. Borrows the data
-// sets until od_trainer_free; copies spec. After this, no step allocates.
+// sets until od_trainer_free; copies spec. After this, no step allocates. With train NULL the
+// trainer can evaluate and do no step.
 od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
                          const od_device_options *options, const od_dataset *train,
                          const od_dataset *eval, od_trainer **out, od_error *error) OD_MUST_CHECK;
@@ -95,6 +96,28 @@ typedef struct od_eval_result {
 
 od_status od_trainer_evaluate(od_trainer *trainer, od_eval_result *out,
                               od_error *error) OD_MUST_CHECK;
+
+// For a trainer that does no steps: evaluates as a run does behind that one. Connections that are
+// drawn and noise depend on it.
+void od_trainer_set_step(od_trainer *trainer, int64_t step);
+
+// What enters the head, for batch number `batch` of the evaluation split: features
+// [*count, od_trainer_feature_width], labels [*count]; room for od_trainer_batch_size samples. In a ViT
+// the class token behind the last block, before the norm of the head.
+int64_t od_trainer_batch_size(const od_trainer *trainer);
+int64_t od_trainer_eval_batches(const od_trainer *trainer);
+int64_t od_trainer_feature_width(const od_trainer *trainer);
+od_status od_trainer_features(od_trainer *trainer, int64_t batch, float *features, int32_t *labels,
+                              int64_t *count, od_error *error) OD_MUST_CHECK;
+
+// --- weights of this or another program (core/model/weights.h) ------------------------------
+// Adds, with that pointer, what is wrong with a file or folder to start from, as far as its header
+// tells: all of it.
+od_status od_trainer_check_start(const od_spec *spec, const char *path, const char *pointer,
+                                 od_faults *faults) OD_MUST_CHECK;
+// Puts the weights into the trainer.
+od_status od_trainer_start_from(od_trainer *trainer, const char *path,
+                                od_error *error) OD_MUST_CHECK;
 
 // --- state, for checkpoints ----------------------------------------------------------------
 // Copies of the model under the reference's state_dict names and PyTorch's shapes, buffers

@@ -47,6 +47,7 @@ EXTRA_DIST += \
 SYSTEM_TESTS += tests/parity/resnet_patterns_in_torch.py
 SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py \
 	tests/parity/verify_resnets.py
+SYSTEM_TESTS += tests/parity/weights_from_torch.py
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'

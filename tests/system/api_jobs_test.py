@@ -55,6 +55,14 @@ def a_dry_run_makes_nothing():
 
 
 @test
+def a_start_that_is_not_there():
+    for path, detail in (("/none/model.safetensors", "No such file"), ("none", "is relative"), ("/etc", "has no model")):
+        answer = post("/jobs", {**spec(), "init_from": path})
+        expect_problem(answer, 422, "invalid-spec", ["/init_from"])
+        assert detail in answer.json()["errors"][0]["detail"], answer.json()
+
+
+@test
 def idempotency():
     body = spec("once")
     first = expect(post("/jobs", body, headers={"Idempotency-Key": "k 1"}), 201)

@@ -201,7 +201,8 @@ def one_line(done, *parts, status=1):
 # --- command line -------------------------------------------------------------------------
 
 def test_help_and_version_succeed(place):
-    for arguments in (["--help"], ["run", "--help"], ["plan", "--help"]):
+    for arguments in (["--help"], ["run", "--help"], ["plan", "--help"], ["eval", "--help"], ["export", "--help"],
+                      ["features", "--help"]):
         done = call(*arguments)
         assert done.returncode == 0 and done.stdout.startswith("Usage: ortho-worker") and done.stderr == ""
     done = call("--version")
@@ -225,7 +226,17 @@ def test_wrong_usage_is_told_in_one_line(place):
             (["run", path, "--dir", folder, "--backend", "tpu"], "tpu"),
             (["run", path, "--dir", folder, "--blas", "mkl"], "--blas is \"mkl\""),
             (["plan"], "SPEC.json"),
-            (["plan", path, "--yaml"], "unknown option --yaml")):
+            (["plan", path, "--yaml"], "unknown option --yaml"),
+            (["eval"], "give one CHECKPOINT"),
+            (["eval", folder, path], "give one CHECKPOINT"),
+            (["eval", folder, "--batch", "0"], "--batch is \"0\""),
+            (["eval", folder, "--to", "hf"], "unknown option --to"),
+            (["eval", folder, "--blas", "mkl"], "--blas is \"mkl\""),
+            (["features", folder], "--out FILE"),
+            (["features", folder, "--out", "x", "--split", "test"], "--split is \"test\""),
+            (["export", folder, "--out", "x"], "--to LAYOUT"),
+            (["export", folder, "--to", "hf"], "--out PATH"),
+            (["export", folder, "--to", "onnx", "--out", "x"], "--to is \"onnx\"; give hf or reference")):
         one_line(call(*arguments), part, status=2)
     assert not os.path.exists(folder)
 
@@ -992,8 +1003,8 @@ def test_faults_of_a_recipe_name_its_keys_and_lines(place):
 
 # --- TAP ----------------------------------------------------------------------------------
 
-def main():
-    tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
+def main(functions):
+    tests = [(name[5:], function) for name, function in functions.items() if name.startswith("test_")]
     wanted = sys.argv[1:]
     tests = [test for test in tests if not wanted or test[0] in wanted]
     print(f"1..{len(tests)}")
@@ -1010,4 +1021,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(globals()))

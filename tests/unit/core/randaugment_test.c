@@ -39,7 +39,7 @@ static void all_operations_and_signs_are_drawn_alike(void **state) {
             const od_randaugment_op *row = &od_randaugment_ops[op];
             const float size = row->magnitude != NULL ? row->magnitude(20, SIDE) : 0;
             fill(&results[op][sign]);
-            row->apply(&results[op][sign], &spare, sign == 1 && row->has_sign ? -size : size);
+            row->apply(&results[op][sign], &spare, sign == 1 ? -size : size);
         }
     }
     for (uint64_t i = 0; i < DRAWS; i++) {

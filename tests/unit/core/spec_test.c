@@ -316,8 +316,8 @@ static void each_fault_is_named(void **state) {
          "/train/schedule/warmup_type is \"const\", which goes with the schedule \"step\" only; "
          "give "
          "\"linear\""},
-        {"{" VIT_N "," FASHION ",\"init_from\":\"/tmp/a\"}",
-         "/init_from is \"/tmp/a\"; this version starts from random weights only; give null"},
+        {"{" VIT_N "," FASHION ",\"init_from\":\"a/b\"}",
+         "/init_from is relative; a spec must mean the same everywhere: give a path from /"},
         {"{" VIT_N "," FASHION ",\"resources\":{\"device\":\"cuda:GPU-1\"}}",
          "/resources/device is \"cuda:GPU-1\"; this version computes on the CPU only; give "
          "\"auto\" "
