@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench/train_bench [--threads N] [--batch N] [--steps N] [--blas NAME] [--preset N|Ti|S]: samples a
-// second of whole training steps (forward, backward, Adam) on random 28 x 28 images, for the linear
-// and the orthogonal connection in turns, so that a machine that is busy is busy for both. On such
-// a machine the rate by processor time says more than the one by wall time.
+// bench/train_bench [--threads N] [--batch N] [--steps N] [--turns N] [--blas NAME]
+// [--preset N|Ti|S] [--image 28|32]: samples a second of whole training steps
+// (forward, backward, Adam) on random images (28: one channel, patches of 7; 32: three channels,
+// patches of 4), for the linear connection, the orthogonal one and the orthogonal one in bfloat16
+// in turns, so that a machine that is busy is busy for all. On such a machine the rate by processor
+// time says more than the one by wall time.
 #include "core/backend/backend.h"
 #include "core/train/trainer.h"
 
@@ -14,10 +16,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIDE = 28, CLASSES = 10, WARMUP = 5, TURNS = 5 };
+enum { CLASSES = 10, WARMUP = 2 };
 
 typedef struct settings {
-    int threads, batch, steps;
+    int threads, batch, steps, turns, image;
     const char *blas, *preset;
 } settings;
 
@@ -40,10 +42,9 @@ static int read_settings(int argc, char **argv, settings *out) {
             const char *name;
             int *number;
             const char **text;
-        } rows[] = {{"--threads", &out->threads, NULL},
-                    {"--batch", &out->batch, NULL},
-                    {"--steps", &out->steps, NULL},
-                    {"--blas", NULL, &out->blas},
+        } rows[] = {{"--threads", &out->threads, NULL}, {"--batch", &out->batch, NULL},
+                    {"--steps", &out->steps, NULL},     {"--turns", &out->turns, NULL},
+                    {"--image", &out->image, NULL},     {"--blas", NULL, &out->blas},
                     {"--preset", NULL, &out->preset}};
         size_t row = 0;
         while (row < sizeof rows / sizeof *rows && strcmp(argv[i], rows[row].name) != 0) {
@@ -58,7 +59,10 @@ static int read_settings(int argc, char **argv, settings *out) {
             *rows[row].text = value;
         }
     }
-    return argc % 2 == 1 && out->threads > 0 && out->batch > 0 && out->steps > 0 ? 0 : -1;
+    return argc % 2 == 1 && out->threads > 0 && out->batch > 0 && out->steps > 0 &&
+                   out->turns > 0 && (out->image == 28 || out->image == 32)
+               ? 0
+               : -1;
 }
 
 static int read_preset(const char *name, od_model_spec *model) {
@@ -73,15 +77,25 @@ static int read_preset(const char *name, od_model_spec *model) {
     return -1;
 }
 
-static od_spec make_spec(const settings *s, od_connection connection) {
+static int64_t channels_of(const settings *s) {
+    return s->image == 28 ? 1 : 3;
+}
+
+static od_spec make_spec(const settings *s, od_connection connection, od_precision precision) {
     od_spec spec = {
-        .model =
-            {.arch = "vit", .patch_size = 7, .image_size = SIDE, .channels = 1, .classes = CLASSES},
+        .model = {.arch = "vit",
+                  .patch_size = s->image == 28 ? 7 : 4,
+                  .image_size = s->image,
+                  .channels = channels_of(s),
+                  .classes = CLASSES},
         .residual = {.connection = connection, .eps = 1e-6F},
-        .data = {.shuffle = true, .mean = {0.286F}, .std = {0.353F}},
+        .data = {.shuffle = true,
+                 .mean = {0.286F, 0.286F, 0.286F},
+                 .std = {0.353F, 0.353F, 0.353F}},
         .train = {.epochs = 1,
                   .batch_size = s->batch,
                   .grad_accumulate_steps = 1,
+                  .precision = precision,
                   .optimizer = {.type = OD_OPTIMIZER_ADAM,
                                 .lr = 1e-3,
                                 .weight_decay = 1e-4,
@@ -94,17 +108,18 @@ static od_spec make_spec(const settings *s, od_connection connection) {
     return spec;
 }
 
-static od_dataset *random_images(int64_t count) {
+static od_dataset *random_images(const settings *s, int64_t count) {
+    const int64_t values = count * s->image * s->image * channels_of(s);
     od_dataset *data = calloc(1, sizeof *data);
     if (data == NULL) {
         return NULL;
     }
     *data = (od_dataset){.count = count,
-                         .height = SIDE,
-                         .width = SIDE,
-                         .channels = 1,
+                         .height = s->image,
+                         .width = s->image,
+                         .channels = channels_of(s),
                          .classes = CLASSES,
-                         .pixels = malloc((size_t)(count * SIDE * SIDE)),
+                         .pixels = malloc((size_t)values),
                          .labels = malloc((size_t)count * sizeof *data->labels)};
     if (data->pixels == NULL || data->labels == NULL) {
         od_dataset_free(data);
@@ -112,7 +127,7 @@ static od_dataset *random_images(int64_t count) {
     }
     od_philox stream;
     od_philox_init(&stream, 1, OD_PURPOSE_AUGMENT, 0, 0);
-    for (int64_t i = 0; i < count * SIDE * SIDE; i++) {
+    for (int64_t i = 0; i < values; i++) {
         data->pixels[i] = (uint8_t)od_philox_next(&stream);
     }
     for (int64_t i = 0; i < count; i++) {
@@ -149,6 +164,7 @@ static int time_steps(od_trainer *trainer, int steps, times *out) {
 typedef struct arm {
     const char *name;
     od_connection connection;
+    od_precision precision;
     od_trainer *trainer;
     times best; // each of the turn that took the least of it
 } arm;
@@ -158,7 +174,7 @@ static double least(double best, double other) {
 }
 
 static int run(arm *arms, size_t count, const settings *s) {
-    for (int turn = -1; turn < TURNS; turn++) {
+    for (int turn = -1; turn < s->turns; turn++) {
         for (size_t a = 0; a < count; a++) {
             times t;
             if (time_steps(arms[a].trainer, turn < 0 ? WARMUP : s->steps, &t) != 0) {
@@ -186,31 +202,35 @@ static void report(const arm *arms, size_t count, const settings *s) {
 }
 
 int main(int argc, char **argv) {
-    settings s = {.threads = 1, .batch = 128, .steps = 40, .preset = "N"};
+    settings s = {.threads = 1, .batch = 128, .steps = 40, .turns = 5, .image = 28, .preset = "N"};
     od_spec spec = {0};
     if (read_settings(argc, argv, &s) != 0 || read_preset(s.preset, &spec.model) != 0) {
-        fail("usage: train_bench [--threads N] [--batch N] [--steps N] [--blas NAME] [--preset "
-             "N|Ti|S]");
+        fail("usage: train_bench [--threads N] [--batch N] [--steps N] [--turns N] [--blas NAME] "
+             "[--preset N|Ti|S] [--image 28|32]");
         return 2;
     }
-    arm arms[] = {{.name = "linear", .connection = OD_CONNECT_LINEAR},
-                  {.name = "orthogonal", .connection = OD_CONNECT_ORTHOGONAL}};
-    od_dataset *data = random_images((int64_t)s.batch * (WARMUP + TURNS * s.steps));
+    arm arms[] = {
+        {.name = "linear", .connection = OD_CONNECT_LINEAR},
+        {.name = "orthogonal", .connection = OD_CONNECT_ORTHOGONAL},
+        {.name = "bf16", .connection = OD_CONNECT_ORTHOGONAL, .precision = OD_PRECISION_BF16},
+    };
+    enum { ARMS = sizeof arms / sizeof *arms };
+    od_dataset *data = random_images(&s, (int64_t)s.batch * (WARMUP + s.turns * s.steps));
     int exit_code = data == NULL ? fail("no memory for images") : 0;
-    for (size_t a = 0; a < 2 && exit_code == 0; a++) {
+    for (size_t a = 0; a < ARMS && exit_code == 0; a++) {
         const od_device_options options = {.threads = s.threads, .blas = s.blas};
         od_error error;
-        spec = make_spec(&s, arms[a].connection);
+        spec = make_spec(&s, arms[a].connection, arms[a].precision);
         (void)read_preset(s.preset, &spec.model);
         if (od_trainer_new(&spec, &od_backend_cpu, &options, data, data, &arms[a].trainer,
                            &error) != OD_OK) {
             exit_code = fail(error.text);
         }
     }
-    if (exit_code == 0 && run(arms, 2, &s) == 0) {
-        report(arms, 2, &s);
+    if (exit_code == 0 && run(arms, ARMS, &s) == 0) {
+        report(arms, ARMS, &s);
     }
-    for (size_t a = 0; a < 2; a++) {
+    for (size_t a = 0; a < ARMS; a++) {
         od_trainer_free(arms[a].trainer);
     }
     od_dataset_free(data);

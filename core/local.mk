@@ -50,7 +50,8 @@ libcore_a_SOURCES += \
 	core/backend/cpu/conv_sgemm.c \
 	core/backend/cpu/cpu.c core/backend/cpu/cpu.h \
 	core/backend/cpu/isa.c \
-	core/backend/cpu/matmul.c \
+	core/backend/cpu/matmul.c core/backend/cpu/matmul.h \
+	core/backend/cpu/matmul_bf16.c \
 	core/backend/cpu/onednn.c \
 	core/backend/cpu/onednn_conv.c \
 	core/backend/cpu/openblas.c \
@@ -128,6 +129,7 @@ libcore_a_SOURCES += \
 loops_sources = \
 	core/backend/cpu/loops/attention.c \
 	core/backend/cpu/loops/batchnorm.c \
+	core/backend/cpu/loops/bf16.c \
 	core/backend/cpu/loops/connect.c \
 	core/backend/cpu/loops/layernorm.c core/backend/cpu/loops/layernorm.h \
 	core/backend/cpu/loops/loops.c core/backend/cpu/loops/loops.h \
@@ -160,13 +162,16 @@ libpixel_a_CFLAGS = $(AM_CFLAGS) $(OD_LOOPS_CFLAGS) -ffp-contract=off
 libcore_a_LIBADD += $(libpixel_a_OBJECTS)
 EXTRA_libcore_a_DEPENDENCIES += libpixel.a
 if HAVE_X86_64_LEVELS
-noinst_LIBRARIES += libloops_v3.a libloops_v4.a
+noinst_LIBRARIES += libloops_v3.a libloops_v4.a libloops_v4b.a
 libloops_v3_a_SOURCES = $(loops_sources)
 libloops_v3_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=v3
 libloops_v3_a_CFLAGS = $(loops_cflags) -march=x86-64-v3
 libloops_v4_a_SOURCES = $(loops_sources)
 libloops_v4_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=v4
 libloops_v4_a_CFLAGS = $(loops_cflags) -march=x86-64-v4
-libcore_a_LIBADD += $(libloops_v3_a_OBJECTS) $(libloops_v4_a_OBJECTS)
-EXTRA_libcore_a_DEPENDENCIES += libloops_v3.a libloops_v4.a
+libloops_v4b_a_SOURCES = $(loops_sources)
+libloops_v4b_a_CPPFLAGS = $(AM_CPPFLAGS) -DOD_ISA=v4b
+libloops_v4b_a_CFLAGS = $(loops_cflags) -march=x86-64-v4 -mavx512bf16
+libcore_a_LIBADD += $(libloops_v3_a_OBJECTS) $(libloops_v4_a_OBJECTS) $(libloops_v4b_a_OBJECTS)
+EXTRA_libcore_a_DEPENDENCIES += libloops_v3.a libloops_v4.a libloops_v4b.a
 endif

@@ -236,6 +236,14 @@ static void read_schedule(spec_reader *reader, od_schedule_spec *out) {
     read_decay_epochs(reader, out);
 }
 
+// "fp16" is a fault that od_spec_check finds.
+static od_precision read_precision(spec_reader *reader) {
+    static const char *const names[] = {
+        [OD_PRECISION_FP32] = "fp32", [OD_PRECISION_BF16] = "bf16", "fp16"};
+    return name_index(reader, "train.precision", names, 3) == OD_PRECISION_BF16 ? OD_PRECISION_BF16
+                                                                                : OD_PRECISION_FP32;
+}
+
 static void read_train(spec_reader *reader, od_train_spec *out) {
     out->epochs = (int64_t)number(reader, "train.epochs");
     out->max_steps = integer_or(reader, "train.max_steps", 0);
@@ -244,6 +252,7 @@ static void read_train(spec_reader *reader, od_train_spec *out) {
     out->seed = (uint64_t)number(reader, "train.seed");
     out->grad_clip = number_or(reader, "train.grad_clip", 0);
     out->label_smoothing = number(reader, "train.label_smoothing");
+    out->precision = read_precision(reader);
     read_optimizer(reader, &out->optimizer);
     read_schedule(reader, &out->schedule);
 }

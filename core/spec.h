@@ -87,6 +87,7 @@ typedef struct od_train_spec {
     od_schedule_spec schedule;
     double grad_clip; // 0: none
     double label_smoothing;
+    od_precision precision;
 } od_train_spec;
 
 typedef struct od_spec {

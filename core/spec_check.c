@@ -21,7 +21,6 @@ static const struct {
     const char *allowed; // JSON: an array of the values that this version can do
     const char *remedy;
 } limits[] = {
-    {"train.precision", "[\"fp32\"]", "this version computes in fp32 only"},
     {"train.gradient_checkpointing", "[false]",
      "this version has no gradient checkpointing; give false"},
     {"resources.device", "[\"auto\", \"cpu\"]",
@@ -117,6 +116,14 @@ static od_status check_sizes(const spec_pair *pair, od_faults *faults) {
                              (long long)model->depth, OD_SPEC_MAX_BLOCKS);
     }
     return OD_OK;
+}
+
+static od_status check_precision(const spec_pair *pair, od_faults *faults) {
+    if (strcmp(text_at(pair, "train.precision"), "fp16") != 0) {
+        return OD_OK;
+    }
+    return od_faults_add(faults, "/train/precision",
+                         "is \"fp16\", which needs a GPU; give \"bf16\" or \"fp32\"");
 }
 
 static od_status check_heads(const spec_pair *pair, od_faults *faults) {
@@ -286,6 +293,7 @@ static const struct {
     od_status (*check)(const spec_pair *pair, od_faults *faults);
     const char *reads; // pointers, parted by spaces
 } rules[] = {
+    {check_precision, "/train/precision"},
     {check_sizes, MODEL "/model/width /model/depth /model/heads"},
     {check_heads, MODEL "/model/width /model/heads"},
     {check_patch, "/model/arch /model/patch_size /data/dataset"},

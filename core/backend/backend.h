@@ -26,10 +26,21 @@
 
 typedef struct od_device od_device; // opaque; each backend has its own
 
+// What the operands of matrix products are. Everything else is float32 in either: parameters,
+// activations in memory, gradients, the sums of products (float64 in ref), layer norm, GELU,
+// softmax, the connection, loss, statistics, optimizer.
+// OD_PRECISION_BF16, as torch.autocast does it, but that results are not rounded: each operand is rounded to
+// bfloat16 (the nearest, ties to even) where a product reads it. Those are
+//   linear     forward x, w (not the bias); backward dy, w for dx, and dy, x for dw (not for db)
+//   attention  forward q, k and p, v; backward p, dout for dv, dout, v for dp, ds, k for dq, and
+//              ds, q for dk. The softmax and its backward read q k^T and p unrounded.
+typedef enum od_precision { OD_PRECISION_FP32, OD_PRECISION_BF16 } od_precision;
+
 typedef struct od_device_options {
     int threads;      // OpenMP threads, >= 1; ignored by cuda
     const char *blas; // cpu: "onednn", "openblas" or NULL for the best that is compiled in
-} od_device_options;  // NULL in the place of options: one thread, the best blas
+    od_precision precision;
+} od_device_options; // NULL in the place of options: one thread, the best blas, float32
 
 typedef enum od_connection {
     OD_CONNECT_LINEAR,     // x + f
@@ -112,7 +123,7 @@ typedef struct od_backend {
 
     // --- device ---------------------------------------------------------------------------
     // OD_E_INVALID: fewer than one thread or an unknown blas; OD_E_UNSUPPORTED: a blas that is not
-    // compiled in.
+    // compiled in, or a precision that this backend has not.
     od_status (*open)(const od_device_options *options, od_device **out,
                       od_error *error) OD_MUST_CHECK;
     // What computes the matrix products, for logs: "onednn 2.6.3", "openblas 0.3.21 SkylakeX",

@@ -179,6 +179,12 @@ static od_status open_data(od_trainer *t, const od_dataset *train, const od_data
     return OD_OK;
 }
 
+static od_status open_device(od_trainer *t, const od_device_options *options, od_error *error) {
+    od_device_options mine = options != NULL ? *options : (od_device_options){.threads = 1};
+    mine.precision = t->spec.train.precision;
+    return t->backend->open(&mine, &t->device, error);
+}
+
 static od_status set_up(od_trainer *t, const od_device_options *options, const od_dataset *train,
                         const od_dataset *eval, od_error *error) {
     const int64_t one_step = t->spec.train.batch_size; // for a plan that nobody follows
@@ -187,7 +193,7 @@ static od_status set_up(od_trainer *t, const od_device_options *options, const o
     t->micro_batch = od_trainer_micro_batch(&t->spec);
     t->optimizer = od_optimizer_of(t->spec.train.optimizer.type);
     OD_TRY(open_data(t, train, eval, error));
-    OD_TRY(t->backend->open(options, &t->device, error));
+    OD_TRY(open_device(t, options, error));
     OD_TRY(alloc_parameters(t, error));
     OD_TRY(alloc_batch(t, error));
     OD_TRY(alloc_targets(t, error));

@@ -31,7 +31,7 @@ od_status od_trainer_plan_of(const od_spec *spec, int64_t train_count, od_traine
 
 // Allocates everything the run needs and draws the start weights from the seed. Borrows the data
 // sets until od_trainer_free; copies spec. After this, no step allocates. With train NULL the
-// trainer can evaluate and do no step.
+// trainer can evaluate and do no step. The precision is the spec's, whatever options say.
 od_status od_trainer_new(const od_spec *spec, const od_backend *backend,
                          const od_device_options *options, const od_dataset *train,
                          const od_dataset *eval, od_trainer **out, od_error *error) OD_MUST_CHECK;

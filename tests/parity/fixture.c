@@ -26,7 +26,7 @@ const fixture_machine fixture_machines[] = {
 #endif
     {"cpu/openblas", &od_backend_cpu, {.threads = THREADS, .blas = "openblas"}},
 #endif
-    {NULL, NULL, {0, NULL}},
+    {NULL, NULL, {0}},
 };
 
 void fixture_ok(od_status status, const od_error *error) {

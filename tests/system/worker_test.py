@@ -616,7 +616,7 @@ def test_a_bad_spec_leaves_nothing(place):
     one_line(place.run(place.spec(train={"epochs": 0})), "/train/epochs is 0; the minimum is 1")
     one_line(place.run(place.spec(train={"epochs": 1, "batch_size": 97})),
              "/train/batch_size is 97; the training split has 96 images: give at most that")
-    done = place.run(place.spec(model={"heads": 5, "patch_size": 5}, train={"precision": "bf16", "batch_size": 8}))
+    done = place.run(place.spec(model={"heads": 5, "patch_size": 5}, train={"precision": "fp16", "batch_size": 8}))
     assert done.returncode == 1
     assert [line.split(": ")[2].split()[0] for line in done.stderr.splitlines()] == [
         "/train/precision", "/model/heads", "/model/patch_size"], done.stderr

@@ -13,7 +13,7 @@ void od_cpu_attention_forward(od_device *device, float *out, float *p, const flo
         float *my_scratch = scratch + (size_t)omp_get_thread_num() * device->scratch_floats;
         od_cpu_share my = od_cpu_my_share(batch * heads, 1);
         device->loops->attention_forward(out, p, qkv, my.begin, my.end, tokens, heads, head_dim,
-                                         my_scratch);
+                                         device->precision == OD_PRECISION_BF16, my_scratch);
     }
 }
 
@@ -29,6 +29,7 @@ void od_cpu_attention_backward(od_device *device, float *dqkv, const float *dout
         float *my_scratch = scratch + (size_t)omp_get_thread_num() * device->scratch_floats;
         od_cpu_share my = od_cpu_my_share(batch * heads, 1);
         device->loops->attention_backward(dqkv, dout, qkv, p, my.begin, my.end, tokens, heads,
-                                          head_dim, my_scratch);
+                                          head_dim, device->precision == OD_PRECISION_BF16,
+                                          my_scratch);
     }
 }

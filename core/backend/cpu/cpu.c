@@ -6,6 +6,7 @@
 
 #include "core/backend/host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,14 @@ static const od_cpu_blas *find_blas(const char *name) {
     return NULL;
 }
 
+static void describe(od_device *device) {
+    device->blas->init(device->description, sizeof device->description);
+    if (device->precision == OD_PRECISION_BF16) {
+        snprintf(device->description, sizeof device->description, "bfloat16 loops %s",
+                 device->loops->name);
+    }
+}
+
 static od_status cpu_open(const od_device_options *options, od_device **out, od_error *error) {
     OD_TRY(od_host_check_options(options, error));
     const char *name = options != NULL ? options->blas : NULL;
@@ -44,9 +53,10 @@ static od_status cpu_open(const od_device_options *options, od_device **out, od_
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a device");
     }
     device->threads = options != NULL ? options->threads : 1;
+    device->precision = options != NULL ? options->precision : OD_PRECISION_FP32;
     device->blas = blas;
     device->loops = od_cpu_loops_best();
-    blas->init(device->description, sizeof device->description);
+    describe(device);
     *out = device;
     return OD_OK;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cpu backend: float32 on the host. Three layers, each knowing only the one below:
+// The cpu backend. Three layers, each knowing only the one below:
 //   kernels (this folder)  the functions of the table; they share rows among OpenMP threads
 //   loops/                 what one thread does to its rows; plain loops compiled once for each
 //                          level of the instruction set and chosen at run time
-//   blas                   single-threaded matrix products by oneDNN or OpenBLAS
-// Every thread calls the blas for its own share. So there is one pool of threads and no barrier
-// inside a kernel, and the bits do not depend on how a library divides its work.
+//   blas                   single-threaded matrix products in float32 by oneDNN or OpenBLAS; those
+//                          in bfloat16 are loops
+// Every thread calls the blas for its own share. So there is one pool of threads, and the bits do
+// not depend on how a library divides its work.
 #ifndef OD_CORE_BACKEND_CPU_CPU_H
 #define OD_CORE_BACKEND_CPU_CPU_H
 
@@ -54,6 +55,7 @@ typedef struct od_cpu_partial {
 
 struct od_device {
     int threads;
+    od_precision precision;
     const od_cpu_blas *blas;
     const od_cpu_loops *loops;
     od_cpu_convolutions *convolutions;      // NULL until the first one

@@ -11,7 +11,11 @@ const od_cpu_loops *od_cpu_loops_best(void) {
     bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vl");
-    return v4 ? &od_cpu_loops_v4 : v3 ? &od_cpu_loops_v3 : &od_cpu_loops_base;
+    bool v4b = v4 && __builtin_cpu_supports("avx512bf16");
+    return v4b  ? &od_cpu_loops_v4b
+           : v4 ? &od_cpu_loops_v4
+           : v3 ? &od_cpu_loops_v3
+                : &od_cpu_loops_base;
 #else
     return &od_cpu_loops_base;
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linear layers. Rows are taken in chunks that stay in the second-level cache, so that bias, GELU
 // and the bias gradient find what the matrix product has just written or read.
+#include "core/backend/cpu/matmul.h"
+
 #include "core/backend/cpu/cpu.h"
 
 // Small enough for the cache, large enough that packing the weights again costs little.
@@ -24,6 +26,10 @@ static void multiply(od_device *device, bool transpose_a, bool transpose_b, int6
 
 void od_cpu_linear_forward(od_device *device, float *y, const float *x, const float *w,
                            const float *b, int64_t rows, int64_t in, int64_t out) {
+    if (device->precision == OD_PRECISION_BF16) {
+        od_cpu_bf16_linear_forward(device, y, NULL, x, w, b, rows, in, out);
+        return;
+    }
 #pragma omp parallel num_threads(device->threads)
     {
         od_cpu_share mine = od_cpu_my_share(rows, 1);
@@ -41,6 +47,10 @@ void od_cpu_linear_forward(od_device *device, float *y, const float *x, const fl
 void od_cpu_linear_gelu_forward(od_device *device, float *y, float *pre, const float *x,
                                 const float *w, const float *b, int64_t rows, int64_t in,
                                 int64_t out) {
+    if (device->precision == OD_PRECISION_BF16) {
+        od_cpu_bf16_linear_forward(device, pre, y, x, w, b, rows, in, out);
+        return;
+    }
 #pragma omp parallel num_threads(device->threads)
     {
         od_cpu_share mine = od_cpu_my_share(rows, 1);
@@ -59,6 +69,10 @@ void od_cpu_linear_gelu_forward(od_device *device, float *y, float *pre, const f
 void od_cpu_linear_backward(od_device *device, float *dx, float *dw, float *db, const float *dy,
                             const float *x, const float *w, int64_t rows, int64_t in, int64_t out,
                             bool accumulate_dx) {
+    if (device->precision == OD_PRECISION_BF16) {
+        od_cpu_bf16_linear_backward(device, dx, dw, db, dy, x, w, rows, in, out, accumulate_dx);
+        return;
+    }
 #pragma omp parallel num_threads(device->threads)
     {
         // dx is shared by rows of each chunk, dw and db by outputs: each value has one writer, and

@@ -48,7 +48,11 @@ static od_status find_gpu(od_device *device, od_error *error) {
 }
 
 static od_status cuda_open(const od_device_options *options, od_device **out, od_error *error) {
-    (void)options;
+    if (options != NULL && options->precision != OD_PRECISION_FP32) {
+        return od_error_set(error, OD_E_UNSUPPORTED,
+                            "the cuda backend computes in float32 only; give train.precision "
+                            "\"fp32\"");
+    }
     od_device *device = calloc(1, sizeof *device);
     if (device == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a device");

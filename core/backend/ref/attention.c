@@ -6,8 +6,14 @@
 #include <math.h>
 
 typedef struct shape {
+    const od_device *device;
     int64_t tokens, heads, head_dim;
 } shape;
+
+// What a product reads of x.
+static double of(shape s, float x) {
+    return od_ref_operand(s.device, x);
+}
 
 enum part { Q, K, V };
 
@@ -27,7 +33,7 @@ static int64_t at_p(shape s, int64_t b, int64_t head, int64_t i, int64_t j) {
 static double score(shape s, const float *qkv, int64_t b, int64_t head, int64_t i, int64_t j) {
     double sum = 0;
     for (int64_t d = 0; d < s.head_dim; d++) {
-        sum += (double)qkv[at_qkv(s, b, i, Q, head, d)] * (double)qkv[at_qkv(s, b, j, K, head, d)];
+        sum += of(s, qkv[at_qkv(s, b, i, Q, head, d)]) * of(s, qkv[at_qkv(s, b, j, K, head, d)]);
     }
     return sum / sqrt((double)s.head_dim);
 }
@@ -48,8 +54,7 @@ static void softmax_row(shape s, float *p, const float *qkv, int64_t b, int64_t 
 
 void od_ref_attention_forward(od_device *device, float *out, float *p, const float *qkv,
                               int64_t batch, int64_t tokens, int64_t heads, int64_t head_dim) {
-    (void)device;
-    shape s = {tokens, heads, head_dim};
+    shape s = {device, tokens, heads, head_dim};
     for (int64_t b = 0; b < batch; b++) {
         for (int64_t h = 0; h < heads; h++) {
             for (int64_t i = 0; i < tokens; i++) {
@@ -57,8 +62,7 @@ void od_ref_attention_forward(od_device *device, float *out, float *p, const flo
                 for (int64_t d = 0; d < head_dim; d++) {
                     double sum = 0;
                     for (int64_t j = 0; j < tokens; j++) {
-                        sum +=
-                            (double)p[at_p(s, b, h, i, j)] * (double)qkv[at_qkv(s, b, j, V, h, d)];
+                        sum += of(s, p[at_p(s, b, h, i, j)]) * of(s, qkv[at_qkv(s, b, j, V, h, d)]);
                     }
                     out[at_out(s, b, i, h, d)] = (float)sum;
                 }
@@ -72,7 +76,7 @@ static double gradient_p(shape s, const float *dout, const float *qkv, int64_t b
                          int64_t i, int64_t j) {
     double sum = 0;
     for (int64_t d = 0; d < s.head_dim; d++) {
-        sum += (double)dout[at_out(s, b, i, h, d)] * (double)qkv[at_qkv(s, b, j, V, h, d)];
+        sum += of(s, dout[at_out(s, b, i, h, d)]) * of(s, qkv[at_qkv(s, b, j, V, h, d)]);
     }
     return sum;
 }
@@ -80,20 +84,21 @@ static double gradient_p(shape s, const float *dout, const float *qkv, int64_t b
 // Adds row i of ds to dq and dk and of p to dv, in float32 as everything that lies in dqkv.
 static void backward_row(shape s, float *dqkv, const float *dout, const float *qkv, const float *p,
                          int64_t b, int64_t h, int64_t i) {
+    const double root = 1 / sqrt((double)s.head_dim);
     double dot = 0;
     for (int64_t j = 0; j < s.tokens; j++) {
         dot += gradient_p(s, dout, qkv, b, h, i, j) * (double)p[at_p(s, b, h, i, j)];
     }
     for (int64_t j = 0; j < s.tokens; j++) {
-        double pij = (double)p[at_p(s, b, h, i, j)];
-        double ds = pij * (gradient_p(s, dout, qkv, b, h, i, j) - dot) / sqrt((double)s.head_dim);
+        const float pij = p[at_p(s, b, h, i, j)];
+        const float ds = (float)((double)pij * (gradient_p(s, dout, qkv, b, h, i, j) - dot));
         for (int64_t d = 0; d < s.head_dim; d++) {
             float *dq = &dqkv[at_qkv(s, b, i, Q, h, d)];
             float *dk = &dqkv[at_qkv(s, b, j, K, h, d)];
             float *dv = &dqkv[at_qkv(s, b, j, V, h, d)];
-            *dq = (float)((double)*dq + ds * (double)qkv[at_qkv(s, b, j, K, h, d)]);
-            *dk = (float)((double)*dk + ds * (double)qkv[at_qkv(s, b, i, Q, h, d)]);
-            *dv = (float)((double)*dv + pij * (double)dout[at_out(s, b, i, h, d)]);
+            *dq = (float)((double)*dq + of(s, ds) * root * of(s, qkv[at_qkv(s, b, j, K, h, d)]));
+            *dk = (float)((double)*dk + of(s, ds) * root * of(s, qkv[at_qkv(s, b, i, Q, h, d)]));
+            *dv = (float)((double)*dv + of(s, pij) * of(s, dout[at_out(s, b, i, h, d)]));
         }
     }
 }
@@ -101,8 +106,7 @@ static void backward_row(shape s, float *dqkv, const float *dout, const float *q
 void od_ref_attention_backward(od_device *device, float *dqkv, const float *dout, const float *qkv,
                                const float *p, int64_t batch, int64_t tokens, int64_t heads,
                                int64_t head_dim) {
-    (void)device;
-    shape s = {tokens, heads, head_dim};
+    shape s = {device, tokens, heads, head_dim};
     for (int64_t i = 0; i < batch * tokens * 3 * heads * head_dim; i++) {
         dqkv[i] = 0;
     }

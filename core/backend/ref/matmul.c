@@ -4,12 +4,12 @@
 
 void od_ref_linear_forward(od_device *device, float *y, const float *x, const float *w,
                            const float *b, int64_t rows, int64_t in, int64_t out) {
-    (void)device;
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t o = 0; o < out; o++) {
             double sum = b != NULL ? (double)b[o] : 0;
             for (int64_t i = 0; i < in; i++) {
-                sum += (double)x[r * in + i] * (double)w[o * in + i];
+                sum +=
+                    od_ref_operand(device, x[r * in + i]) * od_ref_operand(device, w[o * in + i]);
             }
             y[r * out + o] = (float)sum;
         }
@@ -23,26 +23,28 @@ void od_ref_linear_gelu_forward(od_device *device, float *y, float *pre, const f
     od_ref_gelu_forward(device, y, pre, rows * out);
 }
 
-static void backward_input(float *dx, const float *dy, const float *w, int64_t rows, int64_t in,
-                           int64_t out, bool accumulate) {
+static void backward_input(const od_device *device, float *dx, const float *dy, const float *w,
+                           int64_t rows, int64_t in, int64_t out, bool accumulate) {
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t i = 0; i < in; i++) {
             double sum = accumulate ? (double)dx[r * in + i] : 0;
             for (int64_t o = 0; o < out; o++) {
-                sum += (double)dy[r * out + o] * (double)w[o * in + i];
+                sum +=
+                    od_ref_operand(device, dy[r * out + o]) * od_ref_operand(device, w[o * in + i]);
             }
             dx[r * in + i] = (float)sum;
         }
     }
 }
 
-static void backward_weight(float *dw, const float *dy, const float *x, int64_t rows, int64_t in,
-                            int64_t out) {
+static void backward_weight(const od_device *device, float *dw, const float *dy, const float *x,
+                            int64_t rows, int64_t in, int64_t out) {
     for (int64_t o = 0; o < out; o++) {
         for (int64_t i = 0; i < in; i++) {
             double sum = (double)dw[o * in + i];
             for (int64_t r = 0; r < rows; r++) {
-                sum += (double)dy[r * out + o] * (double)x[r * in + i];
+                sum +=
+                    od_ref_operand(device, dy[r * out + o]) * od_ref_operand(device, x[r * in + i]);
             }
             dw[o * in + i] = (float)sum;
         }
@@ -62,11 +64,10 @@ static void backward_bias(float *db, const float *dy, int64_t rows, int64_t out)
 void od_ref_linear_backward(od_device *device, float *dx, float *dw, float *db, const float *dy,
                             const float *x, const float *w, int64_t rows, int64_t in, int64_t out,
                             bool accumulate_dx) {
-    (void)device;
     if (dx != NULL) {
-        backward_input(dx, dy, w, rows, in, out, accumulate_dx);
+        backward_input(device, dx, dy, w, rows, in, out, accumulate_dx);
     }
-    backward_weight(dw, dy, x, rows, in, out);
+    backward_weight(device, dw, dy, x, rows, in, out);
     if (db != NULL) {
         backward_bias(db, dy, rows, out);
     }

@@ -7,6 +7,9 @@
 
 #include "core/backend/kernels.h"
 
+// x as an operand of a matrix product. NULL computes in float32.
+double od_ref_operand(const od_device *device, float x);
+
 #define OD_REF_DECLARE(name) OD_KERNEL_DECLARE(ref, name)
 OD_KERNEL_MAP(OD_REF_DECLARE)
 #undef OD_REF_DECLARE

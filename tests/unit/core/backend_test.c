@@ -155,7 +155,7 @@ static void sums_ignore_threads(void **state) {
     double first_sum = 0;
     float first_stats[OD_CONNECT_STATS] = {0};
     for (int threads = 1; threads <= 3; threads++) {
-        od_device *device = od_test_open_cpu(&(od_test_cpu){NULL, NULL, threads});
+        od_device *device = od_test_open_cpu(&(od_test_cpu){.threads = threads});
         double sum = 0;
         float stats[OD_CONNECT_STATS];
         od_backend_cpu.sum_of_squares(device, &sum, x, COUNT);
@@ -176,7 +176,7 @@ static void addition_is_orthogonal(void **state) {
     (void)state;
     enum { N = 384 };
     float x[N], f[N], y[N], coef[2];
-    od_device *device = od_test_open_cpu(&(od_test_cpu){NULL, NULL, 1});
+    od_device *device = od_test_open_cpu(&(od_test_cpu){.threads = 1});
     for (uint32_t seed = 1; seed <= 50; seed++) {
         od_test_fill(x, N, 1, seed);
         od_test_fill(f, N, 100, seed + 100);
@@ -221,6 +221,53 @@ static void nan_stays_nan(void **state) {
     }
 }
 
+static double operand(float x) {
+    od_device *device = NULL;
+    const od_device_options options = {.threads = 1, .precision = OD_PRECISION_BF16};
+    assert_int_equal(od_backend_ref.open(&options, &device, NULL), OD_OK);
+    const float one = 1;
+    float y = 0;
+    od_backend_ref.linear_forward(device, &y, &x, &one, NULL, 1, 1, 1);
+    od_backend_ref.close(device);
+    return (double)y;
+}
+
+// bfloat16 has 8 bits of mantissa, the hidden one included.
+static void ref_rounds_operands_to_bfloat16(void **state) {
+    (void)state;
+    assert_true(operand(1 + 0x1p-7F) == 1 + 0x1p-7);
+    assert_true(operand(1 + 0x1p-8F) == 1);                       // a tie, to even
+    assert_true(operand(1 + 0x1.8p-7F) == 1 + 0x1p-6);            // and up
+    assert_true(operand(-1 - 0x1p-8F - 0x1p-20F) == -1 - 0x1p-7); // just above the tie
+    assert_true(operand(3.0e-3F) == 0x1.8ap-9);                   // 0x1.89374cp-9
+    assert_true(operand(0x1.fffffep+127F) == (double)INFINITY);   // the largest float32
+    assert_true(operand(0x1.fep+127F) == (double)0x1.fep+127F);   // the largest bfloat16
+    assert_true(operand(-INFINITY) == (double)-INFINITY && isnan(operand(NAN)));
+}
+
+// No rounding makes a number of NaN, whose bits may be all ones, on any level.
+static void nan_stays_nan_in_bfloat16(void **state) {
+    (void)state;
+    enum { ROWS = 7, IN = 9, OUT = 66 };
+    static float x[ROWS * IN], w[OUT * IN], y[ROWS * OUT], dx[ROWS * IN], dw[OUT * IN];
+    const uint32_t ones = 0x7fffffffU;
+    od_test_cpu all[OD_TEST_MOST_CPUS];
+    const int count = od_test_bf16_cpus(all);
+    for (int i = 0; i < count; i++) {
+        od_device *device = od_test_open_cpu(&all[i]);
+        od_test_fill(x, ROWS * IN, 1, 1);
+        od_test_fill(w, OUT * IN, 1, 2);
+        memcpy(&x[3 * IN + 8], &ones, sizeof ones);
+        od_backend_cpu.linear_forward(device, y, x, w, NULL, ROWS, IN, OUT);
+        assert_true(isnan(y[3 * OUT]) && isnan(y[3 * OUT + 65]) && isfinite(y[4 * OUT]));
+        od_test_fill(y, ROWS * OUT, 1, 3);
+        memset(dw, 0, sizeof dw);
+        od_backend_cpu.linear_backward(device, dx, dw, NULL, y, x, w, ROWS, IN, OUT, false);
+        assert_true(isnan(dw[8]) && isnan(dw[65 * IN + 8]) && isfinite(dw[7]) && isfinite(dx[0]));
+        od_backend_cpu.close(device);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_by_name),
@@ -234,6 +281,8 @@ int main(void) {
         cmocka_unit_test(sums_ignore_threads),
         cmocka_unit_test(addition_is_orthogonal),
         cmocka_unit_test(nan_stays_nan),
+        cmocka_unit_test(ref_rounds_operands_to_bfloat16),
+        cmocka_unit_test(nan_stays_nan_in_bfloat16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

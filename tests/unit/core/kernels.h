@@ -14,13 +14,17 @@ typedef struct od_test_cpu {
     const od_cpu_loops *loops; // NULL: what the device chooses
     const char *blas;
     int threads;
+    od_precision precision;
 } od_test_cpu;
 
-enum { OD_TEST_MOST_CPUS = 8 };
+enum { OD_TEST_MOST_CPUS = 10 };
 
 // Both libraries for matrix products with one and two threads, and the levels of the instruction
 // set below this machine's own, which nothing else would run. Returns their number.
 int od_test_cpus(od_test_cpu out[OD_TEST_MOST_CPUS]);
+
+// The ways to run it in bfloat16: each level of the instruction set that this machine has.
+int od_test_bf16_cpus(od_test_cpu out[OD_TEST_MOST_CPUS]);
 
 od_device *od_test_open_cpu(const od_test_cpu *cpu);
 

@@ -281,6 +281,10 @@ static void run_sgd(const call *c) {
     {                                                                                              \
         1100, 48, 64                                                                               \
     }
+#define HEADS                                                                                     \
+    {1, 1, 1, 1}, {2, 17, 4, 16}, {1, 3, 2, 5}, {2, 16, 3, 20}, {1, 65, 2, 64}, {3, 33, 1, 33}, { \
+        1, 130, 2, 8                                                                              \
+    }
 #define ROWS                                                                      \
     {1, 1}, {1, 64}, {5, 3}, {7, 17}, {300, 64}, {33, 100}, {2, 384}, {64, 16}, { \
         3, 1000                                                                   \
@@ -338,13 +342,7 @@ static const kernel kernels[] = {
      "o:abcd o:acbb i:ab3cd",
      run_attention_forward,
      5e-6,
-     {{1, 1, 1, 1},
-      {2, 17, 4, 16},
-      {1, 3, 2, 5},
-      {2, 16, 3, 20},
-      {1, 65, 2, 64},
-      {3, 33, 1, 33},
-      {1, 130, 2, 8}},
+     {HEADS},
      {ZERO_ROWS}},
     {"attention_forward with large scores",
      "o:abcd o:acbb i:ab3cd",
@@ -356,13 +354,7 @@ static const kernel kernels[] = {
      "o:ab3cd i:abcd i:ab3cd i:acbb",
      run_attention_backward,
      5e-6,
-     {{1, 1, 1, 1},
-      {2, 17, 4, 16},
-      {1, 3, 2, 5},
-      {2, 16, 3, 20},
-      {1, 65, 2, 64},
-      {3, 33, 1, 33},
-      {1, 130, 2, 8}},
+     {HEADS},
      {ZERO_ROWS}},
     {"connect_forward",
      "o:ab o:a2 o:6 i:ab i:ab",
@@ -455,6 +447,49 @@ static const kernel kernels[] = {
     {"scale", "a:a", run_scale, 1e-7, {COUNTS}, {0}},
     {"adam", "a:a a:a u:a i:a", run_adam, 1e-6, {COUNTS}, {ADD, ZERO_ROWS}},
     {"sgd", "a:a a:a i:a", run_sgd, 1e-6, {COUNTS}, {ADD}},
+};
+
+// With operands rounded to bfloat16.
+static const kernel bf16_kernels[] = {
+    // Both backends round the same operands to the same bits, so that sums differ as in float32.
+    {"linear_forward in bf16",
+     "o:ac i:ab i:cb i:c",
+     run_linear_forward,
+     2e-6,
+     {MATRICES},
+     {NULL_FIRST}},
+    {"linear_gelu_forward in bf16",
+     "o:ac o:ac i:ab i:cb i:c",
+     run_linear_gelu_forward,
+     2e-6,
+     {MATRICES},
+     {NULL_FIRST}},
+    {"linear_backward in bf16",
+     "o:ab a:cb a:c i:ac i:ab i:cb",
+     run_linear_backward,
+     3e-6,
+     {MATRICES},
+     {NULL_FIRST, NULL_SECOND}},
+    {"linear_backward adding in bf16",
+     "a:ab a:cb a:c i:ac i:ab i:cb",
+     run_linear_backward_add,
+     3e-6,
+     {MATRICES},
+     {LARGE}},
+    // The operands p and ds are computed: a difference in their last float32 bit may be one of
+    // 2^-8 after rounding, in some of the terms of a sum.
+    {"attention_forward in bf16",
+     "o:abcd o:acbb i:ab3cd",
+     run_attention_forward,
+     2e-3,
+     {HEADS},
+     {ZERO_ROWS}},
+    {"attention_backward in bf16",
+     "o:ab3cd i:abcd i:ab3cd i:acbb",
+     run_attention_backward,
+     2e-3,
+     {HEADS},
+     {ZERO_ROWS}},
 };
 
 // --- buffers ---------------------------------------------------------------------------------
@@ -635,14 +670,13 @@ static void check_call(const kernel *k, const int64_t *shape, int flags, od_devi
     free_buffers(&on_cpu, again, count);
 }
 
-static void matches_ref(void **state) {
-    const kernel *k = *state;
+static void check_kernel(const kernel *k, od_precision precision, const od_test_cpu *cpus,
+                         int count) {
     od_device *ref_device = NULL;
-    assert_int_equal(od_backend_ref.open(NULL, &ref_device, NULL), OD_OK);
-    od_test_cpu all[OD_TEST_MOST_CPUS];
-    int count = od_test_cpus(all);
+    const od_device_options options = {.threads = 1, .precision = precision};
+    assert_int_equal(od_backend_ref.open(&options, &ref_device, NULL), OD_OK);
     for (int i = 0; i < count; i++) {
-        od_device *device = od_test_open_cpu(&all[i]);
+        od_device *device = od_test_open_cpu(&cpus[i]);
         for (int s = 0; s < MOST_SHAPES && k->shapes[s][0] != 0; s++) {
             check_call(k, k->shapes[s], 0, device, ref_device);
             for (int f = 0; f < MOST_FLAGS && k->flags[f] != 0; f++) {
@@ -654,13 +688,31 @@ static void matches_ref(void **state) {
     od_backend_ref.close(ref_device);
 }
 
-int main(void) {
-    enum { COUNT = sizeof kernels / sizeof *kernels };
-    struct CMUnitTest tests[COUNT];
-    for (size_t i = 0; i < COUNT; i++) {
-        tests[i] = (struct CMUnitTest){.name = kernels[i].name,
-                                       .test_func = matches_ref,
-                                       .initial_state = (void *)(uintptr_t)&kernels[i]};
+static void matches_ref(void **state) {
+    od_test_cpu all[OD_TEST_MOST_CPUS];
+    check_kernel(*state, OD_PRECISION_FP32, all, od_test_cpus(all));
+}
+
+static void matches_ref_in_bf16(void **state) {
+    od_test_cpu all[OD_TEST_MOST_CPUS];
+    check_kernel(*state, OD_PRECISION_BF16, all, od_test_bf16_cpus(all));
+}
+
+static void list_tests(struct CMUnitTest *tests, const kernel *rows, size_t count,
+                       CMUnitTestFunction test) {
+    for (size_t i = 0; i < count; i++) {
+        tests[i] = (struct CMUnitTest){
+            .name = rows[i].name, .test_func = test, .initial_state = (void *)(uintptr_t)&rows[i]};
     }
+}
+
+int main(void) {
+    enum {
+        COUNT = sizeof kernels / sizeof *kernels,
+        BF16_COUNT = sizeof bf16_kernels / sizeof *bf16_kernels
+    };
+    struct CMUnitTest tests[COUNT + BF16_COUNT];
+    list_tests(tests, kernels, COUNT, matches_ref);
+    list_tests(tests + COUNT, bf16_kernels, BF16_COUNT, matches_ref_in_bf16);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

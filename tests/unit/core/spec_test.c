@@ -116,7 +116,7 @@ static void everything_given_is_read(void **state) {
         "\"schedule\":{\"type\":\"step\",\"warmup_epochs\":0.5,\"warmup_type\":\"const\",\"min_"
         "lr\":"
         "1e-5,\"decay_epochs\":[1,2.5,4],\"decay_ratio\":0.3},"
-        "\"grad_clip\":1.5,\"label_smoothing\":0.1},"
+        "\"grad_clip\":1.5,\"label_smoothing\":0.1,\"precision\":\"bf16\"},"
         "\"eval\":{\"every_epochs\":null,\"every_steps\":11},"
         "\"log\":{\"interval\":5,\"residual_stats\":false},"
         "\"checkpoint\":{\"every_steps\":null,\"every_epochs\":null,\"keep\":1},"
@@ -161,6 +161,7 @@ static void everything_given_is_read(void **state) {
     assert_true(spec.train.schedule.decay_ratio == 0.3);
     assert_true(spec.train.grad_clip == 1.5);
     assert_true(spec.train.label_smoothing == 0.1);
+    assert_int_equal(spec.train.precision, OD_PRECISION_BF16);
     assert_int_equal(spec.eval_every_epochs, 0);
     assert_int_equal(spec.eval_every_steps, 11);
     assert_int_equal(spec.log_interval, 5);
@@ -302,10 +303,8 @@ static void each_fault_is_named(void **state) {
          "/residual/blocks/1 is 6; the model's blocks are 0 to 5"},
         {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"root\":\"data/mnist\"}}",
          "/data/root is relative; a spec must mean the same everywhere: give a path from /"},
-        {"{" VIT_N "," FASHION ",\"train\":{\"precision\":\"bf16\"}}",
-         "/train/precision is \"bf16\"; this version computes in fp32 only"},
         {"{" VIT_N "," FASHION ",\"train\":{\"precision\":\"fp16\"}}",
-         "/train/precision is \"fp16\"; this version computes in fp32 only"},
+         "/train/precision is \"fp16\", which needs a GPU; give \"bf16\" or \"fp32\""},
         {"{" VIT_N "," FASHION ",\"train\":{\"gradient_checkpointing\":true}}",
          "/train/gradient_checkpointing is true; this version has no gradient checkpointing; give "
          "false"},
@@ -342,7 +341,7 @@ static void each_fault_is_named(void **state) {
 static void faults_come_all_at_once(void **state) {
     (void)state;
     static const char *const expected[] = {
-        "/train/precision is \"bf16\"; this version computes in fp32 only",
+        "/train/precision is \"fp16\", which needs a GPU; give \"bf16\" or \"fp32\"",
         "/model/heads is 5 and does not divide the width of 384; give a divisor",
         "/model/patch_size is 5 and does not divide the image's side of 32; give one of 1, 2, 4, "
         "8, "
@@ -351,7 +350,7 @@ static void faults_come_all_at_once(void **state) {
     };
     expect_faults(
         "{\"model\":{\"arch\":\"vit\",\"heads\":5,\"patch_size\":5},\"data\":{\"dataset\":"
-        "\"cifar10\"},\"residual\":{\"blocks\":[9]},\"train\":{\"precision\":\"bf16\"}}",
+        "\"cifar10\"},\"residual\":{\"blocks\":[9]},\"train\":{\"precision\":\"fp16\"}}",
         expected, sizeof expected / sizeof expected[0]);
 }
 

@@ -119,6 +119,13 @@ static void mixed_steps_allocate_nothing(void **state) {
     check(spec, "cpu");
 }
 
+static void steps_in_bf16_allocate_nothing(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.train.precision = OD_PRECISION_BF16;
+    check(spec, "cpu");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_on_ref_allocate_nothing),
@@ -127,6 +134,7 @@ int main(void) {
         cmocka_unit_test(drawn_steps_allocate_nothing),
         cmocka_unit_test(steps_with_a_scaled_stream_allocate_nothing),
         cmocka_unit_test(mixed_steps_allocate_nothing),
+        cmocka_unit_test(steps_in_bf16_allocate_nothing),
     };
     return cmocka_run_group_tests_name("trainer_alloc", tests, NULL, NULL);
 }

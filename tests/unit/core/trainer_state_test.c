@@ -95,6 +95,8 @@ static void resumed_runs_on_cpu_end_with_the_same_bits(void **state) {
     (void)state;
     od_spec spec = tiny_spec();
     check_resume(&spec, "cpu", 8);
+    spec.train.precision = OD_PRECISION_BF16;
+    check_resume(&spec, "cpu", 8);
 }
 
 // All that is drawn in a run, and a pattern.

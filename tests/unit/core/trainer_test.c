@@ -210,6 +210,44 @@ static void cpu_trains_like_ref(void **state) {
     }
 }
 
+// The operands that both round are alike but for the last bit of float32. So the first losses are
+// the same; later, where that bit has decided which way an operand was rounded, the runs part, but
+// by less than either is from float32.
+static void bf16_on_cpu_trains_like_bf16_on_ref(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec(), single = tiny_spec();
+    spec.train.precision = OD_PRECISION_BF16;
+    spec.threads = 2;
+    od_trainer *ref = tiny_trainer(&spec, "ref"), *cpu = tiny_trainer(&spec, "cpu");
+    od_trainer *fp32 = tiny_trainer(&single, "ref");
+    double apart = 0, rounding = 0;
+    for (int step = 0; step < 15; step++) {
+        const double loss = tiny_steps(ref, 1).loss;
+        apart = fmax(apart, fabs(tiny_steps(cpu, 1).loss - loss) / loss);
+        assert_true(step > 1 || apart < 1e-6);
+        rounding = fmax(rounding, fabs(tiny_steps(fp32, 1).loss - loss) / loss);
+    }
+    print_message("bf16: cpu from ref %.2g, from float32 %.2g\n", apart, rounding);
+    assert_true(rounding > 1e-4 && rounding < 1e-2);
+    assert_true(apart < rounding);
+    od_trainer_free(ref);
+    od_trainer_free(cpu);
+    od_trainer_free(fp32);
+}
+
+static void bf16_gives_the_same_bits(void **state) {
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        od_spec spec = tiny_spec();
+        spec.threads = threads;
+        spec.train.precision = OD_PRECISION_BF16;
+        od_tensor_list a = train(&spec, "cpu", 7), b = train(&spec, "cpu", 7);
+        assert_true(same_bits(&a, &b));
+        od_trainer_tensors_fini(&a);
+        od_trainer_tensors_fini(&b);
+    }
+}
+
 static void connections_differ(void **state) {
     (void)state;
     od_spec orthogonal = tiny_spec(), linear = tiny_spec(), none = tiny_spec(), one = tiny_spec();
@@ -485,6 +523,8 @@ int main(void) {
         cmocka_unit_test(same_seed_same_bits),
         cmocka_unit_test(same_seed_same_bits_on_cpu),
         cmocka_unit_test(cpu_trains_like_ref),
+        cmocka_unit_test(bf16_on_cpu_trains_like_bf16_on_ref),
+        cmocka_unit_test(bf16_gives_the_same_bits),
         cmocka_unit_test(connections_differ),
         cmocka_unit_test(accumulation_is_one_batch),
         cmocka_unit_test(short_last_group_counts_in_full),

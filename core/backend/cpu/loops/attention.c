@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of one head at a time. Its parts are copied into scratch with rows padded to whole
 // vectors, then everything is small matrix products (multiply) and softmax rows in the first-level
-// cache. Queries are taken in blocks, so that long sequences stay in the second-level cache.
+// cache. Queries are taken in blocks, so that long sequences stay in the second-level cache. In
+// bfloat16 the operands are rounded as they are packed; the products themselves are float32.
 //
 // In scratch (d = head_dim and t = tokens, both rounded up to whole vectors; pads are 0):
 //   q, k, v, g (dout) [tokens, d]   kt, vt [head_dim, t]: transposed   dk, dv [tokens, d]
@@ -16,6 +17,7 @@ typedef struct head {
     int64_t d, t;         // padded
     int64_t token_stride; // of qkv: 3 heads head_dim
     int64_t out_stride;   // heads head_dim
+    bool bf16;            // round the operands of products
     float *q, *k, *v, *g, *kt, *vt, *dk, *dv, *p, *s, *o;
 } head;
 
@@ -30,7 +32,7 @@ size_t OD_LOOP(attention_scratch)(int64_t tokens, int64_t head_dim) {
     return (size_t)(6 * tokens * d + 2 * head_dim * t + 2 * QUERIES * t + QUERIES * d);
 }
 
-static head head_in(float *scratch, int64_t tokens, int64_t heads, int64_t head_dim) {
+static head head_in(float *scratch, int64_t tokens, int64_t heads, int64_t head_dim, bool bf16) {
     int64_t d = padded(head_dim);
     int64_t t = padded(tokens);
     head h = {.tokens = tokens,
@@ -38,7 +40,8 @@ static head head_in(float *scratch, int64_t tokens, int64_t heads, int64_t head_
               .d = d,
               .t = t,
               .token_stride = 3 * heads * head_dim,
-              .out_stride = heads * head_dim};
+              .out_stride = heads * head_dim,
+              .bf16 = bf16};
     float **const parts[] = {&h.q, &h.k, &h.v, &h.g, &h.dk, &h.dv, &h.kt, &h.vt, &h.p, &h.s, &h.o};
     const int64_t floats[] = {tokens * d,  tokens * d,  tokens * d,   tokens * d,
                               tokens * d,  tokens * d,  head_dim * t, head_dim * t,
@@ -50,24 +53,36 @@ static head head_in(float *scratch, int64_t tokens, int64_t heads, int64_t head_
     return h;
 }
 
-// to[rows, padded(n)] = from[rows, n] factor, zeros behind.
+// to[rows, padded(n)] = operand(from[rows, n]) factor, zeros behind.
 INLINE void pack(float *to, const float *from, int64_t rows, int64_t n, int64_t stride,
-                 float factor) {
+                 float factor, bool bf16) {
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t i = 0; i < n; i += LANES) {
-            vec_store(to + r * padded(n) + i, vec_load_upto(from + r * stride + i, n - i) * factor);
+            const vec v = vec_operand(vec_load_upto(from + r * stride + i, n - i), bf16);
+            vec_store(to + r * padded(n) + i, v * factor);
         }
     }
 }
 
-// to[n, padded(rows)] = transposed from[rows, n], zeros behind.
-INLINE void pack_transposed(float *to, const float *from, int64_t rows, int64_t n, int64_t stride) {
+// to[count] = operand(from[count]); to may be from. count is a multiple of LANES.
+INLINE void round_operand(float *to, const float *from, int64_t count) {
+    for (int64_t i = 0; i < count; i += LANES) {
+        vec_store(to + i, vec_operand(vec_load(from + i), true));
+    }
+}
+
+// to[n, padded(rows)] = transposed operand(from[rows, n]), zeros behind.
+INLINE void pack_transposed(float *to, const float *from, int64_t rows, int64_t n, int64_t stride,
+                            bool bf16) {
     int64_t width = padded(rows);
     for (int64_t i = 0; i < n; i++) {
         vec_store(to + i * width + width - LANES, (vec){0});
         for (int64_t r = 0; r < rows; r++) {
             to[i * width + r] = from[r * stride + i];
         }
+    }
+    if (bf16) {
+        round_operand(to, to, n * width);
     }
 }
 
@@ -173,9 +188,9 @@ INLINE int64_t queries_from(int64_t first, int64_t tokens) {
 static void forward_head(const head *h, float *out, float *p, const float *qkv, float root) {
     const float *k = qkv + h->out_stride;
     const float *v = k + h->out_stride;
-    pack(h->q, qkv, h->tokens, h->head_dim, h->token_stride, root);
-    pack_transposed(h->kt, k, h->tokens, h->head_dim, h->token_stride);
-    pack(h->v, v, h->tokens, h->head_dim, h->token_stride, 1.0f);
+    pack(h->q, qkv, h->tokens, h->head_dim, h->token_stride, root, h->bf16);
+    pack_transposed(h->kt, k, h->tokens, h->head_dim, h->token_stride, h->bf16);
+    pack(h->v, v, h->tokens, h->head_dim, h->token_stride, 1.0f, h->bf16);
     for (int64_t i = 0; i < h->tokens; i += QUERIES) {
         int64_t rows = queries_from(i, h->tokens);
         multiply(h->s, h->q + i * h->d, h->d, 1, h->kt, rows, h->head_dim, h->t, false);
@@ -183,14 +198,18 @@ static void forward_head(const head *h, float *out, float *p, const float *qkv, 
             softmax_row(h->s + r * h->t, h->tokens);
         }
         unpack(p + i * h->tokens, h->s, rows, h->tokens, h->tokens, 1.0f);
+        if (h->bf16) {
+            round_operand(h->s, h->s, rows * h->t);
+        }
         multiply(h->o, h->s, h->t, 1, h->v, rows, h->tokens, h->d, false);
         unpack(out + i * h->out_stride, h->o, rows, h->head_dim, h->out_stride, 1.0f);
     }
 }
 
 void OD_LOOP(attention_forward)(float *out, float *p, const float *qkv, int64_t begin, int64_t end,
-                                int64_t tokens, int64_t heads, int64_t head_dim, float *scratch) {
-    head h = head_in(scratch, tokens, heads, head_dim);
+                                int64_t tokens, int64_t heads, int64_t head_dim, bool bf16,
+                                float *scratch) {
+    head h = head_in(scratch, tokens, heads, head_dim, bf16);
     float root = 1.0f / __builtin_sqrtf((float)head_dim);
     for (int64_t item = begin; item < end; item++) {
         int64_t b = item / heads;
@@ -205,18 +224,24 @@ static void backward_head(const head *h, float *dqkv, const float *dout, const f
                           const float *p, float root) {
     const float *k = qkv + h->out_stride;
     const float *v = k + h->out_stride;
-    pack(h->q, qkv, h->tokens, h->head_dim, h->token_stride, root);
-    pack(h->k, k, h->tokens, h->head_dim, h->token_stride, 1.0f);
-    pack_transposed(h->vt, v, h->tokens, h->head_dim, h->token_stride);
-    pack(h->g, dout, h->tokens, h->head_dim, h->out_stride, 1.0f);
+    pack(h->q, qkv, h->tokens, h->head_dim, h->token_stride, root, h->bf16);
+    pack(h->k, k, h->tokens, h->head_dim, h->token_stride, 1.0f, h->bf16);
+    pack_transposed(h->vt, v, h->tokens, h->head_dim, h->token_stride, h->bf16);
+    pack(h->g, dout, h->tokens, h->head_dim, h->out_stride, 1.0f, h->bf16);
     for (int64_t i = 0; i < h->tokens; i += QUERIES) {
         int64_t rows = queries_from(i, h->tokens);
         const float *g = h->g + i * h->d;
-        pack(h->p, p + i * h->tokens, rows, h->tokens, h->tokens, 1.0f);
-        multiply(h->dv, h->p, 1, h->t, g, h->tokens, rows, h->d, i > 0);
+        pack(h->p, p + i * h->tokens, rows, h->tokens, h->tokens, 1.0f, false);
+        if (h->bf16) {
+            round_operand(h->s, h->p, rows * h->t);
+        }
+        multiply(h->dv, h->bf16 ? h->s : h->p, 1, h->t, g, h->tokens, rows, h->d, i > 0);
         multiply(h->s, g, h->d, 1, h->vt, rows, h->head_dim, h->t, false);
         for (int64_t r = 0; r < rows; r++) {
             softmax_backward_row(h->s + r * h->t, h->p + r * h->t, h->t);
+        }
+        if (h->bf16) {
+            round_operand(h->s, h->s, rows * h->t);
         }
         multiply(h->dk, h->s, 1, h->t, h->q + i * h->d, h->tokens, rows, h->d, i > 0);
         multiply(h->o, h->s, h->t, 1, h->k, rows, h->tokens, h->d, false);
@@ -229,8 +254,8 @@ static void backward_head(const head *h, float *dqkv, const float *dout, const f
 
 void OD_LOOP(attention_backward)(float *dqkv, const float *dout, const float *qkv, const float *p,
                                  int64_t begin, int64_t end, int64_t tokens, int64_t heads,
-                                 int64_t head_dim, float *scratch) {
-    head h = head_in(scratch, tokens, heads, head_dim);
+                                 int64_t head_dim, bool bf16, float *scratch) {
+    head h = head_in(scratch, tokens, heads, head_dim, bf16);
     float root = 1.0f / __builtin_sqrtf((float)head_dim);
     for (int64_t item = begin; item < end; item++) {
         int64_t b = item / heads;

@@ -5,4 +5,6 @@
 #define TABLE_JOIN(isa) od_cpu_loops_##isa
 #define TABLE_EXPAND(isa) TABLE_JOIN(isa)
 #define MEMBER(name) .name = OD_LOOP(name),
-const od_cpu_loops TABLE_EXPAND(OD_ISA) = {OD_CPU_LOOP_MAP(MEMBER)};
+#define TEXT_OF(isa) #isa
+#define TEXT(isa) TEXT_OF(isa)
+const od_cpu_loops TABLE_EXPAND(OD_ISA) = {.name = TEXT(OD_ISA), OD_CPU_LOOP_MAP(MEMBER)};

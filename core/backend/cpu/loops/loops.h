@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one thread does to its part of the work. Every file of this folder is compiled once for
 // each level of the instruction set, with OD_ISA set to its name (base, v3 = AVX2 and FMA, v4 =
-// AVX-512), and the level is chosen when a device is opened. Nothing here knows of threads,
+// AVX-512, v4b = v4 and AVX-512 BF16), and the level is chosen when a device is opened. Nothing here knows of threads,
 // devices or memory other than its arguments.
 #ifndef OD_CORE_BACKEND_CPU_LOOPS_LOOPS_H
 #define OD_CORE_BACKEND_CPU_LOOPS_LOOPS_H
@@ -49,7 +49,11 @@ typedef struct od_cpu_batchnorm_args {
 // Values that random loops treat at once.
 enum { OD_CPU_DRAWS = 64 };
 
+// Columns of a packed operand in bfloat16.
+enum { OD_CPU_BF16_PANEL = 64 };
+
 typedef struct od_cpu_loops {
+    const char *name; // of the level
     // y = a + b; y may be a or b.
     void (*add)(float *y, const float *a, const float *b, int64_t count);
     // y[rows, n] += b[n].
@@ -93,12 +97,31 @@ typedef struct od_cpu_loops {
     // Values of scratch that either direction of attention needs; the scratch is aligned to 64
     // bytes and may hold anything.
     size_t (*attention_scratch)(int64_t tokens, int64_t head_dim);
-    // Pairs [begin, end) of batch element and head, counted b * heads + head.
+    // Pairs [begin, end) of batch element and head, counted b * heads + head. bf16: the operands of
+    // products are rounded to bfloat16.
     void (*attention_forward)(float *out, float *p, const float *qkv, int64_t begin, int64_t end,
-                              int64_t tokens, int64_t heads, int64_t head_dim, float *scratch);
+                              int64_t tokens, int64_t heads, int64_t head_dim, bool bf16,
+                              float *scratch);
     void (*attention_backward)(float *dqkv, const float *dout, const float *qkv, const float *p,
                                int64_t begin, int64_t end, int64_t tokens, int64_t heads,
-                               int64_t head_dim, float *scratch);
+                               int64_t head_dim, bool bf16, float *scratch);
+
+    // Products in bfloat16: c[m,n] = a[m,k] b[k,n] with both operands packed first, in pairs along
+    // k; an odd k has a 0 behind it. Rounded to the nearest, ties to even.
+    // to[rows, pairs] = x[rows, k]: operand a, with step = pairs and jump = 1.
+    void (*bf16_rows)(uint32_t *to, const float *x, int64_t rows, int64_t k);
+    // Panels [begin, end) of to[panels, pairs, PANEL] = b[k,n]: operand b, or one panel of it the
+    // transposed operand a, with step = 1 and jump = PANEL. Columns behind n are 0.
+    void (*bf16_panels)(uint32_t *to, const float *b, int64_t k, int64_t n, int64_t begin,
+                        int64_t end);
+    // The same from b[n,k].
+    void (*bf16_panels_transposed)(uint32_t *to, const float *b, int64_t k, int64_t n,
+                                   int64_t begin, int64_t end);
+    // c = init + a b. a(i, pair) is at a[i * step + pair * jump]; init (NULL: 0) may be c.
+    // c_stride and init_stride: values from one row to the next; 0 in init repeats one row.
+    void (*bf16_multiply)(float *c, int64_t c_stride, const float *init, int64_t init_stride,
+                          const uint32_t *a, int64_t step, int64_t jump, const uint32_t *panels,
+                          int64_t m, int64_t n, int64_t pairs);
 
     // Per column of x[rows, n]: the sum, and the sum of squares about this block's own mean.
     void (*batchnorm_moments)(float *sum, float *squares, const float *x, int64_t rows, int64_t n);
@@ -144,6 +167,10 @@ typedef struct od_cpu_loops {
     X(attention_scratch)      \
     X(attention_forward)      \
     X(attention_backward)     \
+    X(bf16_rows)              \
+    X(bf16_panels)            \
+    X(bf16_panels_transposed) \
+    X(bf16_multiply)          \
     X(batchnorm_moments)      \
     X(batchnorm_forward)      \
     X(batchnorm_sums)         \
@@ -156,8 +183,9 @@ typedef struct od_cpu_loops {
     X(sgd)
 
 extern const od_cpu_loops od_cpu_loops_base;
-extern const od_cpu_loops od_cpu_loops_v3; // v3 and v4 only with HAVE_X86_64_LEVELS
+extern const od_cpu_loops od_cpu_loops_v3; // these only with HAVE_X86_64_LEVELS
 extern const od_cpu_loops od_cpu_loops_v4;
+extern const od_cpu_loops od_cpu_loops_v4b;
 
 // The best that this machine can run.
 const od_cpu_loops *od_cpu_loops_best(void);

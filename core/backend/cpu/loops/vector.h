@@ -6,6 +6,7 @@
 #ifndef OD_CORE_BACKEND_CPU_LOOPS_VECTOR_H
 #define OD_CORE_BACKEND_CPU_LOOPS_VECTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -199,6 +200,19 @@ INLINE vec vec_exp(vec x) {
     vec p = q * r * r + r + 1.0f;
     vec_bits power = ((vec_bits)shifted - (vec_bits)magic + 127u) << 23;
     return p * (vec)power;
+}
+
+// The bits of x rounded to bfloat16, the nearest, ties to even: the low halves are 0. NaN stays NaN.
+INLINE vec_bits vec_bf16(vec x) {
+    const vec_bits bits = (vec_bits)x;
+    const vec_bits is_nan = (vec_bits)((bits & 0x7fffffffu) > 0x7f800000u);
+    const vec_bits nearest = bits + 0x7fffu + (bits >> 16 & 1u);
+    return ((nearest & ~is_nan) | ((bits | 0x400000u) & is_nan)) & 0xffff0000u;
+}
+
+// x as an operand of a matrix product, which is bfloat16 or float32.
+INLINE vec vec_operand(vec x, bool bf16) {
+    return bf16 ? (vec)vec_bf16(x) : x;
 }
 
 #endif
