@@ -82,7 +82,9 @@ libcore_a_SOURCES += \
 	core/graph/fuse.c core/graph/fuse.h \
 	core/graph/graph.c core/graph/graph.h \
 	core/graph/plan.c core/graph/plan.h \
-	core/graph/run.c core/graph/run.h \
+	core/graph/run.c core/graph/run.h core/graph/run_private.h \
+	core/graph/steps.c core/graph/steps.h \
+	core/graph/trace.c core/graph/trace.h \
 	core/op/attention.c \
 	core/op/avgpool.c \
 	core/op/batchnorm.c \

@@ -253,6 +253,7 @@ static void read_train(spec_reader *reader, od_train_spec *out) {
     out->grad_clip = number_or(reader, "train.grad_clip", 0);
     out->label_smoothing = number(reader, "train.label_smoothing");
     out->precision = read_precision(reader);
+    out->gradient_checkpointing = flag(reader, "train.gradient_checkpointing");
     read_optimizer(reader, &out->optimizer);
     read_schedule(reader, &out->schedule);
 }

@@ -88,6 +88,7 @@ typedef struct od_train_spec {
     double grad_clip; // 0: none
     double label_smoothing;
     od_precision precision;
+    bool gradient_checkpointing;
 } od_train_spec;
 
 typedef struct od_spec {

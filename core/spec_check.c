@@ -21,8 +21,6 @@ static const struct {
     const char *allowed; // JSON: an array of the values that this version can do
     const char *remedy;
 } limits[] = {
-    {"train.gradient_checkpointing", "[false]",
-     "this version has no gradient checkpointing; give false"},
     {"resources.device", "[\"auto\", \"cpu\"]",
      "this version computes on the CPU only; give \"auto\" or \"cpu\""},
     {"resources.count", "[1]", "this version computes on one device; give 1"},

@@ -29,8 +29,9 @@ typedef struct od_device od_device; // opaque; each backend has its own
 // What the operands of matrix products are. Everything else is float32 in either: parameters,
 // activations in memory, gradients, the sums of products (float64 in ref), layer norm, GELU,
 // softmax, the connection, loss, statistics, optimizer.
-// OD_PRECISION_BF16, as torch.autocast does it, but that results are not rounded: each operand is rounded to
-// bfloat16 (the nearest, ties to even) where a product reads it. Those are
+// OD_PRECISION_BF16, as torch.autocast does it, but that results are not rounded and convolutions
+// stay in float32: each operand is rounded to bfloat16 (the nearest, ties to even) where a product
+// reads it. Those are
 //   linear     forward x, w (not the bias); backward dy, w for dx, and dy, x for dw (not for db)
 //   attention  forward q, k and p, v; backward p, dout for dv, dout, v for dp, ds, k for dq, and
 //              ds, q for dk. The softmax and its backward read q k^T and p unrounded.

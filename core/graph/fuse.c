@@ -41,6 +41,9 @@ static void fuse_connect_layernorm(od_graph *graph, int index) {
         connect->attributes.pattern != OD_PATTERN_DEFAULT || connect->attributes.global) {
         return;
     }
+    if (graph->recompute && norm->block != connect->block) {
+        return;
+    }
     const int coef = connect->saved[0];
     connect->op = OD_OP_CONNECT_LAYERNORM;
     connect->attributes.norm_eps = norm->attributes.eps;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites of a finished graph that change no number but by rounding, and no parameter:
 // - linear + gelu -> linear_gelu, when only the gelu reads the linear's output;
-// - connect + layernorm without affine -> connect_layernorm, when the stream is read by others too.
+// - connect + layernorm without affine -> connect_layernorm, when the stream is read by others too;
+//   not across blocks that are recomputed, which would keep both outputs between them.
 // Values keep their indices.
 #ifndef OD_CORE_GRAPH_FUSE_H
 #define OD_CORE_GRAPH_FUSE_H

@@ -203,6 +203,10 @@ void od_graph_set_block(od_graph *graph, int block) {
     graph->block = block;
 }
 
+void od_graph_recompute_blocks(od_graph *graph) {
+    graph->recompute = true;
+}
+
 void od_graph_keep(od_graph *graph, int value) {
     if (!failed(graph)) {
         graph->values[value].keep = true;

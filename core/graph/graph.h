@@ -124,7 +124,8 @@ typedef struct od_graph {
     od_node *nodes;
     int node_count, node_capacity;
     int connection_count;
-    int block; // given to the nodes that are added
+    int block;      // given to the nodes that are added
+    bool recompute; // see od_graph_recompute_blocks
     bool finished;
     od_error fault; // .status is OD_OK while there is none
 } od_graph;
@@ -151,6 +152,10 @@ int od_graph_add(od_graph *graph, const od_node_spec *spec);
 
 // The nodes added from now on belong to this residual block (-1: to none).
 void od_graph_set_block(od_graph *graph, int block);
+
+// Gradient checkpointing: what is inside of a block is not kept for backward but computed again
+// (core/graph/steps.h). To be called before fusion and planning.
+void od_graph_recompute_blocks(od_graph *graph);
 
 // Keeps a value alive until the end of the step.
 void od_graph_keep(od_graph *graph, int value);

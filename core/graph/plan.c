@@ -9,8 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct block {
+typedef struct span {
     int first, last; // steps, both included; first > last: not used
+} span;
+
+typedef struct block {
+    span lives[2]; // the second one of what is computed again
     int64_t bytes;
     int64_t offset;
 } block;
@@ -18,21 +22,23 @@ typedef struct block {
 // Blocks 0..value_count-1 are the values, value_count.. their gradients.
 typedef struct planner {
     const od_graph *graph;
+    const od_graph_steps *steps;
     block *blocks;
     int *owner; // of a block: itself, or the block whose memory it shares
     int *order; // blocks to place, largest first
     int block_count;
-    int end; // the last step
 } planner;
-
-static void touch(planner *p, int index, int step) {
-    block *b = &p->blocks[index];
-    b->first = step < b->first ? step : b->first;
-    b->last = step > b->last ? step : b->last;
-}
 
 static int gradient_of(const planner *p, int value) {
     return p->graph->value_count + value;
+}
+
+static void touch(planner *p, int index, int step) {
+    const bool again = index < p->graph->value_count && p->steps->forgotten[index] &&
+                       step >= p->steps->forward_count;
+    span *life = &p->blocks[index].lives[again ? 1 : 0];
+    life->first = step < life->first ? step : life->first;
+    life->last = step > life->last ? step : life->last;
 }
 
 static void touch_forward(planner *p, const od_node *node, int step) {
@@ -72,16 +78,18 @@ static void touch_backward(planner *p, const od_node *node, int step) {
 }
 
 static void find_lifetimes(planner *p) {
-    const od_graph *graph = p->graph;
-    for (int n = 0; n < graph->node_count; n++) {
-        touch_forward(p, &graph->nodes[n], n);
-        if (graph->nodes[n].has_backward) {
-            touch_backward(p, &graph->nodes[n], p->end - n);
+    for (int s = 0; s < p->steps->count; s++) {
+        const od_graph_step *step = &p->steps->items[s];
+        const od_node *node = &p->graph->nodes[step->node];
+        if (step->kind == OD_STEP_BACKWARD) {
+            touch_backward(p, node, s);
+        } else {
+            touch_forward(p, node, s);
         }
     }
-    for (int v = 0; v < graph->value_count; v++) {
-        if (graph->values[v].keep) {
-            touch(p, v, p->end);
+    for (int v = 0; v < p->graph->value_count; v++) {
+        if (p->graph->values[v].keep) {
+            touch(p, v, p->steps->count - 1);
         }
     }
 }
@@ -118,8 +126,8 @@ static void share_in_place(planner *p) {
                 continue;
             }
             p->owner[to] = p->owner[from];
-            touch(p, p->owner[from], p->blocks[to].first);
-            touch(p, p->owner[from], p->blocks[to].last);
+            touch(p, p->owner[from], p->blocks[to].lives[0].first);
+            touch(p, p->owner[from], p->blocks[to].lives[0].last);
             break;
         }
     }
@@ -133,7 +141,12 @@ static int larger_first(const void *left, const void *right, void *context) {
 }
 
 static bool live_together(const block *a, const block *b) {
-    return a->first <= b->last && b->first <= a->last;
+    bool together = false;
+    for (int i = 0; i < 4; i++) {
+        const span *x = &a->lives[i / 2], *y = &b->lives[i % 2];
+        together = together || (x->first <= y->last && y->first <= x->last);
+    }
+    return together;
 }
 
 // placed[0..count) holds blocks in the order of their offsets. The lowest gap that fits.
@@ -166,7 +179,8 @@ static void insert_by_offset(const planner *p, int *placed, int count, int index
 static int64_t place(planner *p, int *placed) {
     int count = 0;
     for (int i = 0; i < p->block_count; i++) {
-        if (p->owner[i] == i && p->blocks[i].bytes > 0 && p->blocks[i].first <= p->blocks[i].last) {
+        const span *life = &p->blocks[i].lives[0];
+        if (p->owner[i] == i && p->blocks[i].bytes > 0 && life->first <= life->last) {
             p->order[count++] = i;
         }
     }
@@ -190,9 +204,10 @@ static void read_offsets(const planner *p, od_plan *plan) {
     }
 }
 
-static od_status planner_init(planner *p, const od_graph *graph) {
+static od_status planner_init(planner *p, const od_graph *graph, const od_graph_steps *steps) {
     const int count = 2 * graph->value_count;
-    *p = (planner){.graph = graph, .block_count = count, .end = 2 * graph->node_count - 1};
+    const span never = {steps->count, -1};
+    *p = (planner){.graph = graph, .steps = steps, .block_count = count};
     p->blocks = calloc((size_t)count + 1, sizeof *p->blocks);
     p->owner = calloc((size_t)count + 1, sizeof *p->owner);
     p->order = calloc((size_t)count + 1, sizeof *p->order);
@@ -200,7 +215,7 @@ static od_status planner_init(planner *p, const od_graph *graph) {
         return OD_E_NO_MEMORY;
     }
     for (int i = 0; i < count; i++) {
-        p->blocks[i] = (block){.first = 2 * graph->node_count, .last = -1};
+        p->blocks[i] = (block){.lives = {never, never}};
         p->owner[i] = i;
     }
     return OD_OK;
@@ -221,7 +236,8 @@ static od_status plan_alloc(const od_graph *graph, int64_t batch, od_plan **out)
         plan->value_offset = calloc(count + 1, sizeof *plan->value_offset);
         plan->gradient_offset = calloc(count + 1, sizeof *plan->gradient_offset);
     }
-    if (plan == NULL || plan->value_offset == NULL || plan->gradient_offset == NULL) {
+    if (plan == NULL || plan->value_offset == NULL || plan->gradient_offset == NULL ||
+        od_graph_steps_init(&plan->steps, graph, NULL) != OD_OK) {
         od_plan_free(plan);
         return OD_E_NO_MEMORY;
     }
@@ -237,12 +253,12 @@ od_status od_plan_new(const od_graph *graph, int64_t batch, od_plan **out, od_er
     if (!graph->finished || batch < 1) {
         return od_error_set(error, OD_E_INTERNAL, "a plan needs a finished graph and a batch");
     }
-    status = planner_init(&p, graph);
-    placed = calloc((size_t)p.block_count + 1, sizeof *placed);
-    if (status != OD_OK || placed == NULL || plan_alloc(graph, batch, &plan) != OD_OK) {
+    placed = calloc(2 * (size_t)graph->value_count + 1, sizeof *placed);
+    if (placed == NULL || plan_alloc(graph, batch, &plan) != OD_OK ||
+        planner_init(&p, graph, &plan->steps) != OD_OK) {
         status = od_error_set(error, OD_E_NO_MEMORY, "no memory to plan a graph of %d values",
                               graph->value_count);
-        goto err_planner;
+        goto err_plan;
     }
     find_lifetimes(&p);
     find_sizes(&p, batch);
@@ -250,8 +266,10 @@ od_status od_plan_new(const od_graph *graph, int64_t batch, od_plan **out, od_er
     plan->arena_bytes = place(&p, placed);
     read_offsets(&p, plan);
     *out = plan;
+    plan = NULL;
     status = OD_OK;
-err_planner:
+err_plan:
+    od_plan_free(plan);
     free(placed);
     planner_fini(&p);
     return status;
@@ -261,6 +279,7 @@ void od_plan_free(od_plan *plan) {
     if (plan == NULL) {
         return;
     }
+    od_graph_steps_fini(&plan->steps);
     free(plan->value_offset);
     free(plan->gradient_offset);
     free(plan);

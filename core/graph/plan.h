@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where every activation and every gradient of an activation lies: one arena, offsets by liveness.
 //
-// Time runs over the steps of a training step: forward of node 0..N-1 at 0..N-1, backward of node
-// N-1..0 at N..2N-1. A value lives from the step that writes it to the last step that reads it
-// (the end, for a kept one), its gradient from the first consumer's backward to its producer's.
-// Two that live at the same time never overlap. Inputs and parameters lie elsewhere.
+// Time runs over the steps of a training step (core/graph/steps.h). A value lives from the step that
+// writes it to the last step that reads it (the end, for a kept one), its gradient from the first
+// consumer's backward to its producer's. A value inside of a recomputed block lives twice, at the
+// same place: from its forward to the last reader there, and from its recomputation on. Two that
+// live at the same time never overlap. Inputs and parameters lie elsewhere.
 #ifndef OD_CORE_GRAPH_PLAN_H
 #define OD_CORE_GRAPH_PLAN_H
 
-#include "core/graph/graph.h"
+#include "core/graph/steps.h"
 
 enum {
     OD_PLAN_ALIGNMENT = 64,    // bytes
@@ -19,6 +20,7 @@ enum {
 };
 
 typedef struct od_plan {
+    od_graph_steps steps;
     int64_t batch;            // the largest batch that fits
     int64_t arena_bytes;      // exactly what a run needs, and
     int64_t stats_bytes;      // for the statistics of the connections

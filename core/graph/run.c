@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/graph/run.h"
 
+#include "core/graph/run_private.h"
 #include "core/op/op.h"
 
 #include <stdlib.h>
-
-struct od_run {
-    const od_graph *graph;
-    const od_backend *backend;
-    od_device *device;
-    char *arena;
-    float *stats;
-    void **values;    // by value
-    void **gradients; // by value; NULL: nobody wants it
-};
 
 static od_status allocate(od_run *run, const od_plan *plan, od_error *error) {
     const od_graph *graph = run->graph;
@@ -64,6 +55,7 @@ od_status od_run_new(const od_graph *graph, const od_plan *plan, const od_backen
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for a run");
     }
     run->graph = graph;
+    run->steps = &plan->steps;
     run->backend = backend;
     run->device = device;
     od_status status = check_kernels(graph, backend, error);
@@ -93,10 +85,12 @@ void od_run_bind(od_run *run, int value, void *memory, float *gradient) {
     run->gradients[value] = gradient;
 }
 
-static od_op_call call_of(const od_run *run, const od_run_options *options, int n) {
-    const od_node *node = &run->graph->nodes[n];
+static od_op_call call_of(const od_run *run, const od_run_options *options,
+                          const od_graph_step *step) {
+    const od_node *node = &run->graph->nodes[step->node];
+    const bool again = step->kind == OD_STEP_RECOMPUTE;
     const bool connects = node->connection >= 0;
-    const bool stats = options->want_stats && connects;
+    const bool stats = options->want_stats && connects && !again;
     return (od_op_call){
         .graph = run->graph,
         .node = node,
@@ -106,7 +100,7 @@ static od_op_call call_of(const od_run *run, const od_run_options *options, int 
         .values = run->values,
         .gradients = run->gradients,
         .training = options->training,
-        .recompute = options->recompute,
+        .recompute = again || options->recompute,
         .loss_scale = options->loss_scale,
         .linear = connects && options->linear != NULL && options->linear[node->connection],
         .seed = options->seed,
@@ -115,19 +109,25 @@ static od_op_call call_of(const od_run *run, const od_run_options *options, int 
     };
 }
 
+void od_run_step(od_run *run, const od_run_options *options, int step) {
+    const od_op_call call = call_of(run, options, &run->steps->items[step]);
+    const od_op *op = od_op_of(call.node->op);
+    if (run->steps->items[step].kind == OD_STEP_BACKWARD) {
+        op->backward(&call);
+    } else {
+        op->forward(&call);
+    }
+}
+
 void od_run_forward(od_run *run, const od_run_options *options) {
-    for (int n = 0; n < run->graph->node_count; n++) {
-        const od_op_call call = call_of(run, options, n);
-        od_op_of(call.node->op)->forward(&call);
+    for (int s = 0; s < run->steps->forward_count; s++) {
+        od_run_step(run, options, s);
     }
 }
 
 void od_run_backward(od_run *run, const od_run_options *options) {
-    for (int n = run->graph->node_count - 1; n >= 0; n--) {
-        const od_op_call call = call_of(run, options, n);
-        if (call.node->has_backward) {
-            od_op_of(call.node->op)->backward(&call);
-        }
+    for (int s = run->steps->forward_count; s < run->steps->count; s++) {
+        od_run_step(run, options, s);
     }
 }
 

@@ -32,9 +32,12 @@ typedef struct od_run_options {
 } od_run_options;
 
 // Queue the kernels; failures show in the backend's sync. Forward must precede backward, with the
-// same options.
+// same options. Backward includes what is computed again.
 void od_run_forward(od_run *run, const od_run_options *options);
 void od_run_backward(od_run *run, const od_run_options *options);
+
+// Step number `step` of the plan by itself; all in order are a forward and a backward.
+void od_run_step(od_run *run, const od_run_options *options, int step);
 
 // Memory of a value, on the device. An activation is there until its memory is used again: forever
 // for kept values.

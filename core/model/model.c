@@ -54,6 +54,9 @@ static od_status assemble(const od_spec *spec, bool fuse, od_model *model, od_er
     OD_TRY(od_graph_new(&model->graph, error));
     OD_TRY(build(spec, model, error));
     OD_TRY(od_graph_finish(model->graph, error));
+    if (spec->train.gradient_checkpointing) {
+        od_graph_recompute_blocks(model->graph);
+    }
     lay_out(model);
     return fuse ? od_graph_fuse(model->graph, error) : OD_OK;
 }

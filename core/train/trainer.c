@@ -8,6 +8,7 @@
 #include "core/train/trainer.h"
 
 #include "core/data/mixup.h"
+#include "core/graph/trace.h"
 #include "core/rng/philox.h"
 #include "core/train/schedule.h"
 #include "core/train/statistics.h"
@@ -402,35 +403,65 @@ static void count_forward(od_trainer *t) {
     }
 }
 
+// Of micro-batch i of the group.
+static od_run_options options_of(od_trainer *t, const group *g, int64_t i, int64_t samples,
+                                 bool want_stats) {
+    return (od_run_options){
+        .batch = samples,
+        .training = true,
+        .want_stats = want_stats,
+        .loss_scale = 1.0F / (float)(samples * g->count),
+        .linear = linear_connections(t, t->step),
+        .seed = t->spec.train.seed,
+        .draw = (uint64_t)(g->epoch * t->batches_per_epoch + g->first + i),
+    };
+}
+
+// Runs micro-batches [first, end) of the group again until one shows where the first number comes
+// from that is not finite. what: "the loss" or "the gradient's norm", which is `value`.
+static od_status explain_non_finite(od_trainer *t, const group *g, int64_t first, int64_t end,
+                                    const char *what, double value, od_error *error) {
+    char found[OD_TRACE_TEXT_BYTES] = "";
+    for (int64_t i = first; i < end && found[0] == '\0'; i++) {
+        od_batch batch;
+        OD_TRY(load(t, t->train, g->epoch, g->first + i, &batch, error));
+        od_run_options options = options_of(t, g, i, batch.count, false);
+        options.recompute = true;
+        t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
+        OD_TRY(od_trace_non_finite(t->run, &options, found, error));
+    }
+    return od_error_set(error, OD_E_NON_FINITE,
+                        "%s of step %lld is %f: %s; try a smaller lr, a longer warm-up or "
+                        "grad_clip, unless the input or the weights this run started from are "
+                        "damaged",
+                        what, (long long)t->step + 1, value,
+                        found[0] != '\0' ? found : "a sum of finite values overflows");
+}
+
 static od_status accumulate_gradients(od_trainer *t, const group *g, bool want_stats, score *sum,
                                       od_error *error) {
-    const bool *linear = linear_connections(t, t->step);
     t->backend->zero(t->device, t->gradients, (size_t)t->model->flat_count * sizeof(float));
     for (int64_t i = 0; i < g->count; i++) {
         od_batch batch;
         OD_TRY(load(t, t->train, g->epoch, g->first + i, &batch, error));
-        const od_run_options options = {
-            .batch = batch.count,
-            .training = true,
-            .want_stats = want_stats,
-            .loss_scale = 1.0F / (float)(batch.count * g->count),
-            .linear = linear,
-            .seed = t->spec.train.seed,
-            .draw = (uint64_t)(g->epoch * t->batches_per_epoch + g->first + i),
-        };
+        const od_run_options options = options_of(t, g, i, batch.count, want_stats);
         od_run_forward(t->run, &options);
         count_forward(t);
         if (want_stats) {
-            add_stats(t, linear, 1.0 / (double)g->count);
+            add_stats(t, options.linear, 1.0 / (double)g->count);
         }
         od_run_backward(t->run, &options);
         OD_TRY(add_score(t, &batch, sum, error));
+        if (!isfinite(sum->loss)) {
+            return explain_non_finite(t, g, i, i + 1, "the loss", sum->loss, error);
+        }
     }
     return OD_OK;
 }
 
 // *norm: the gradients' after clipping; NaN when nobody needs it.
-static od_status clip(od_trainer *t, bool want_norm, double *norm, od_error *error) {
+static od_status clip(od_trainer *t, const group *g, bool want_norm, double *norm,
+                      od_error *error) {
     const double most = t->spec.train.grad_clip;
     *norm = NAN;
     if (!want_norm && most <= 0) {
@@ -441,6 +472,9 @@ static od_status clip(od_trainer *t, bool want_norm, double *norm, od_error *err
     t->backend->download(t->device, &squares, t->norm, sizeof squares);
     OD_TRY(t->backend->sync(t->device, error));
     *norm = sqrt(squares);
+    if (!isfinite(*norm)) {
+        return explain_non_finite(t, g, 0, g->count, "the gradient's norm", *norm, error);
+    }
     const double factor = most > 0 ? most / (*norm + CLIP_EPS) : 1;
     if (factor < 1) {
         t->backend->scale(t->device, t->gradients, (float)factor, t->model->flat_count);
@@ -489,13 +523,7 @@ od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_n
         clear_stats(trainer);
     }
     OD_TRY(accumulate_gradients(trainer, &g, want_stats, &sum, error));
-    if (!isfinite(sum.loss)) {
-        return od_error_set(error, OD_E_NON_FINITE,
-                            "the loss of step %lld is %f; try a smaller lr, a longer warm-up or "
-                            "grad_clip",
-                            (long long)trainer->step + 1, sum.loss);
-    }
-    OD_TRY(clip(trainer, want_grad_norm, &norm, error));
+    OD_TRY(clip(trainer, &g, want_grad_norm, &norm, error));
     OD_TRY(update(trainer, lr, error));
     trainer->step++;
     *out = (od_step_result){

@@ -59,7 +59,8 @@ typedef struct od_step_result {
 // the last step of an epoch takes the parts that are left. The learning rate is that of
 // core/train/schedule.h with epochs never longer than max_steps, as in the reference.
 // want_stats gathers the connection statistics of this step's batch, want_grad_norm the gradient's
-// norm. OD_E_NON_FINITE, before the update, when the loss is not finite. OD_E_CONFLICT after the
+// norm. OD_E_NON_FINITE, before the update, when the loss or the norm is not finite; the
+// error says which tensor of which block was the first (core/graph/trace.h). OD_E_CONFLICT after the
 // last step.
 od_status od_trainer_step(od_trainer *trainer, bool want_stats, bool want_grad_norm,
                           od_step_result *out, od_error *error) OD_MUST_CHECK;

@@ -50,6 +50,16 @@ tests_unit_core_schedule_test_SOURCES = tests/unit/core/schedule_test.c
 tests_unit_core_schedule_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_schedule_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/steps_test
+tests_unit_core_steps_test_SOURCES = tests/unit/core/steps_test.c $(tiny_sources)
+tests_unit_core_steps_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_steps_test_LDADD = $(CORE_TEST_LIBS)
+
+core_tests += tests/unit/core/trace_test
+tests_unit_core_trace_test_SOURCES = tests/unit/core/trace_test.c $(tiny_sources)
+tests_unit_core_trace_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_trace_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/trainer_test
 tests_unit_core_trainer_test_SOURCES = tests/unit/core/trainer_test.c $(tiny_sources)
 tests_unit_core_trainer_test_CFLAGS = $(CORE_TEST_CFLAGS)

@@ -378,7 +378,7 @@ static void cpu_norms_agree_with_ref(void **state) {
 // Nobody's statistics change when a forward is computed again.
 static void norms_leave_missing_statistics_alone(void **state) {
     (void)state;
-    const od_test_cpu cpu = {NULL, NULL, 2};
+    const od_test_cpu cpu = {.threads = 2};
     od_device *device = od_test_open_cpu(&cpu);
     const norm_data d = norm_inputs(norms[6], true);
     const norm_results want = norm_run(&od_backend_cpu, device, &d, OVERWRITE);
@@ -395,7 +395,7 @@ static void norms_do_not_depend_on_threads(void **state) {
     const norm_data d = norm_inputs(norms[5], true);
     norm_results r[2];
     for (int i = 0; i < 2; i++) {
-        const od_test_cpu cpu = {NULL, NULL, i == 0 ? 1 : 3};
+        const od_test_cpu cpu = {.threads = i == 0 ? 1 : 3};
         od_device *device = od_test_open_cpu(&cpu);
         r[i] = norm_run(&od_backend_cpu, device, &d, OVERWRITE);
         od_backend_cpu.close(device);
@@ -412,7 +412,7 @@ static void pools_average(void **state) {
     const struct {
         int64_t batch, positions, n;
     } shapes[] = {{1, 1, 1}, {3, 16, 64}, {2, 49, 17}, {5, 2, 512}};
-    const od_test_cpu cpu = {NULL, NULL, 2};
+    const od_test_cpu cpu = {.threads = 2};
     od_device *device = od_test_open_cpu(&cpu);
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const int64_t batch = shapes[s].batch, positions = shapes[s].positions, n = shapes[s].n;

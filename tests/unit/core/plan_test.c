@@ -152,12 +152,12 @@ static void play(const od_graph *graph, int64_t batch) {
     for (size_t i = 0; i < cells; i++) {
         m.owner[i] = NOBODY;
     }
-    for (int n = 0; n < graph->node_count; n++) {
-        play_forward(&m, &graph->nodes[n]);
-    }
-    for (int n = graph->node_count - 1; n >= 0; n--) {
-        if (graph->nodes[n].has_backward) {
-            play_backward(&m, &graph->nodes[n]);
+    for (int s = 0; s < plan->steps.count; s++) {
+        const od_graph_step *step = &plan->steps.items[s];
+        if (step->kind == OD_STEP_BACKWARD) {
+            play_backward(&m, &graph->nodes[step->node]);
+        } else {
+            play_forward(&m, &graph->nodes[step->node]);
         }
     }
     for (int v = 0; v < graph->value_count; v++) {
@@ -172,11 +172,12 @@ static void play(const od_graph *graph, int64_t batch) {
 static void models_do_not_overlap(void **state) {
     (void)state;
     const od_connection connections[] = {OD_CONNECT_LINEAR, OD_CONNECT_ORTHOGONAL};
-    for (int variant = 0; variant < 16; variant++) {
+    for (int variant = 0; variant < 32; variant++) {
         od_spec spec = tiny_spec();
         spec.residual.connection = connections[variant & 1];
         spec.residual.orthogonal_block[1] = (variant & 2) != 0;
         spec.model.depth = (variant & 4) != 0 ? 5 : 1;
+        spec.train.gradient_checkpointing = (variant & 16) != 0;
         od_model *model;
         assert_int_equal(od_model_new(&spec, (variant & 8) != 0, &model, NULL), OD_OK);
         play(model->graph, 1);
@@ -231,16 +232,21 @@ static void grow(growing *g, uint64_t seed) {
     assert_int_equal(od_graph_new(&g->graph, NULL), OD_OK);
     const int x = od_graph_input(g->graph, "x", OD_VALUE_F32, (od_shape){2, {5, 7}});
     const int labels = od_graph_input(g->graph, "labels", OD_VALUE_I32, (od_shape){0});
+    if (seed % 2 == 1) {
+        od_graph_recompute_blocks(g->graph);
+    }
     g->stream = g->earlier = linear(g, x, 7, 12);
     for (uint32_t left = od_philox_below(&g->dice, 6); left > 0; left--) {
         const bool skips = od_philox_below(&g->dice, 3) == 0;
         const int before = g->stream;
+        od_graph_set_block(g->graph, (int)od_philox_below(&g->dice, 3) - 1 + (int)(6 - left) / 2);
         g->stream = add(g, OD_OP_CONNECT, 2, skips ? g->earlier : before, branch(g, before));
         g->earlier = od_philox_below(&g->dice, 2) == 0 ? before : g->earlier;
         if (od_philox_below(&g->dice, 3) == 0) {
             od_graph_keep(g->graph, g->stream);
         }
     }
+    od_graph_set_block(g->graph, -1);
     const int token = add(g, OD_OP_FIRST_TOKEN, 1, g->stream, 0);
     od_graph_keep(g->graph, add(g, OD_OP_CROSS_ENTROPY, 2, token, labels));
 }
@@ -295,6 +301,30 @@ static void memory_is_used_again(void **state) {
     od_model_free(model);
 }
 
+static int64_t arena_of(int64_t depth, bool recompute) {
+    od_spec spec = tiny_spec();
+    spec.model.depth = depth;
+    spec.train.gradient_checkpointing = recompute;
+    od_model *model;
+    od_plan *plan;
+    assert_int_equal(od_model_new(&spec, true, &model, NULL), OD_OK);
+    assert_int_equal(od_plan_new(model->graph, 16, &plan, NULL), OD_OK);
+    const int64_t bytes = plan->arena_bytes;
+    od_plan_free(plan);
+    od_model_free(model);
+    return bytes;
+}
+
+// Of a block that is recomputed only the stream that leaves it stays: tokens x width.
+static void recomputed_blocks_cost_their_stream(void **state) {
+    (void)state;
+    const int64_t stream = 16 * 5 * 12 * (int64_t)sizeof(float);
+    assert_int_equal(arena_of(25, true) - arena_of(24, true), stream);
+    assert_true(arena_of(25, false) - arena_of(24, false) > 15 * stream);
+    assert_true(arena_of(1, true) == arena_of(1, false)); // the last block is not recomputed
+    assert_true(arena_of(24, true) * 7 < arena_of(24, false));
+}
+
 static void unfinished_graphs_have_no_plan(void **state) {
     (void)state;
     od_graph *graph;
@@ -311,6 +341,7 @@ int main(void) {
         cmocka_unit_test(models_do_not_overlap),
         cmocka_unit_test(random_graphs_do_not_overlap),
         cmocka_unit_test(memory_is_used_again),
+        cmocka_unit_test(recomputed_blocks_cost_their_stream),
         cmocka_unit_test(unfinished_graphs_have_no_plan),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

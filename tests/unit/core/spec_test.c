@@ -116,7 +116,8 @@ static void everything_given_is_read(void **state) {
         "\"schedule\":{\"type\":\"step\",\"warmup_epochs\":0.5,\"warmup_type\":\"const\",\"min_"
         "lr\":"
         "1e-5,\"decay_epochs\":[1,2.5,4],\"decay_ratio\":0.3},"
-        "\"grad_clip\":1.5,\"label_smoothing\":0.1,\"precision\":\"bf16\"},"
+        "\"grad_clip\":1.5,\"label_smoothing\":0.1,\"precision\":\"bf16\",\"gradient_"
+        "checkpointing\":true},"
         "\"eval\":{\"every_epochs\":null,\"every_steps\":11},"
         "\"log\":{\"interval\":5,\"residual_stats\":false},"
         "\"checkpoint\":{\"every_steps\":null,\"every_epochs\":null,\"keep\":1},"
@@ -162,6 +163,7 @@ static void everything_given_is_read(void **state) {
     assert_true(spec.train.grad_clip == 1.5);
     assert_true(spec.train.label_smoothing == 0.1);
     assert_int_equal(spec.train.precision, OD_PRECISION_BF16);
+    assert_true(spec.train.gradient_checkpointing);
     assert_int_equal(spec.eval_every_epochs, 0);
     assert_int_equal(spec.eval_every_steps, 11);
     assert_int_equal(spec.log_interval, 5);
@@ -305,9 +307,6 @@ static void each_fault_is_named(void **state) {
          "/data/root is relative; a spec must mean the same everywhere: give a path from /"},
         {"{" VIT_N "," FASHION ",\"train\":{\"precision\":\"fp16\"}}",
          "/train/precision is \"fp16\", which needs a GPU; give \"bf16\" or \"fp32\""},
-        {"{" VIT_N "," FASHION ",\"train\":{\"gradient_checkpointing\":true}}",
-         "/train/gradient_checkpointing is true; this version has no gradient checkpointing; give "
-         "false"},
         {"{" VIT_N "," FASHION ",\"train\":{\"batch_size\":128,\"grad_accumulate_steps\":3}}",
          "/train/grad_accumulate_steps is 3 and does not divide the batch_size of 128; give a "
          "divisor"},

@@ -248,6 +248,53 @@ static void bf16_gives_the_same_bits(void **state) {
     }
 }
 
+// What is computed a second time is the same, so the weights, running statistics and the
+// connections' statistics are.
+static void check_checkpointing(const od_spec *plain, const char *backend) {
+    od_spec sparing = *plain;
+    sparing.train.gradient_checkpointing = true;
+    od_trainer *a = tiny_trainer(plain, backend), *b = tiny_trainer(&sparing, backend);
+    const od_trainer_plan *whole = od_trainer_plan_borrow(a), *less = od_trainer_plan_borrow(b);
+    assert_true(less->activation_bytes < whole->activation_bytes);
+    assert_true(less->flops_per_sample == whole->flops_per_sample);
+    for (int step = 0; step < 4; step++) {
+        od_step_result x, y;
+        assert_int_equal(od_trainer_step(a, step == 3, true, &x, NULL), OD_OK);
+        assert_int_equal(od_trainer_step(b, step == 3, true, &y, NULL), OD_OK);
+        assert_true(x.loss == y.loss && x.grad_norm == y.grad_norm);
+    }
+    int count;
+    const od_connection_stats *left = od_trainer_stats_borrow(a, &count);
+    const od_connection_stats *right = od_trainer_stats_borrow(b, &count);
+    assert_memory_equal(left, right, (size_t)count * sizeof *left);
+    od_tensor_list from_a = model_of(a), from_b = model_of(b);
+    tiny_assert_same_tensors(&from_a, &from_b);
+    od_trainer_tensors_fini(&from_a);
+    od_trainer_tensors_fini(&from_b);
+    od_trainer_free(a);
+    od_trainer_free(b);
+}
+
+static void checkpointing_gives_the_same_bits(void **state) {
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        od_spec spec = tiny_spec();
+        spec.model.depth = 3;
+        spec.train.grad_accumulate_steps = 2;
+        spec.train.grad_clip = 1;
+        spec.threads = 2;
+        spec.train.precision = (i & 2) != 0 ? OD_PRECISION_BF16 : OD_PRECISION_FP32;
+        spec.residual.connection = (i & 4) != 0 ? OD_CONNECT_LINEAR : OD_CONNECT_ORTHOGONAL;
+        check_checkpointing(&spec, (i & 1) != 0 ? "cpu" : "ref");
+    }
+}
+
+static void checkpointing_leaves_running_statistics_alone(void **state) {
+    (void)state;
+    od_spec spec = tiny_resnet_spec();
+    check_checkpointing(&spec, "cpu");
+}
+
 static void connections_differ(void **state) {
     (void)state;
     od_spec orthogonal = tiny_spec(), linear = tiny_spec(), none = tiny_spec(), one = tiny_spec();
@@ -445,12 +492,80 @@ static void non_finite_loss_ends_before_the_update(void **state) {
     od_step_result result;
     od_error error = {0};
     assert_int_equal(od_trainer_step(trainer, false, false, &result, &error), OD_E_NON_FINITE);
-    assert_non_null(strstr(error.text, "step 3"));
+    assert_non_null(strstr(error.text, "the loss of step 3 is"));
+    assert_non_null(strstr(error.text, "the parameter classifier.1.bias has 1 non-finite value of "
+                                       "4, the first at [0]"));
     od_tensor_list after = model_of(trainer);
     tiny_assert_same_tensors(&before, &after);
     assert_int_equal(od_trainer_step_count(trainer), 2);
     od_trainer_tensors_fini(&before);
     od_trainer_tensors_fini(&after);
+    od_trainer_free(trainer);
+}
+
+static float *values_of(const od_tensor_list *list, const char *name, int64_t *count) {
+    for (size_t i = 0; i < list->count; i++) {
+        const od_named_tensor *tensor = &list->tensors[i];
+        if (strcmp(tensor->name, name) == 0) {
+            *count = 1;
+            for (int d = 0; d < tensor->rank; d++) {
+                *count *= tensor->shape[d];
+            }
+            return tensor->data;
+        }
+    }
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+// The class token passes the blocks as zeros, so that the loss is finite and the last norm's slope
+// steep: with a large weight behind it the gradient overflows.
+static void non_finite_gradient_ends_before_the_update(void **state) {
+    (void)state;
+    static const char *const zeros[] = {"cls_token", "blocks.0.attn.proj.weight",
+                                        "blocks.0.attn.proj.bias", "blocks.0.mlp.fc2.weight",
+                                        "blocks.0.mlp.fc2.bias"};
+    od_spec spec = tiny_spec();
+    spec.model.depth = 1;
+    spec.train.grad_accumulate_steps = 2;
+    spec.train.grad_clip = 1;
+    od_trainer *trainer = tiny_trainer(&spec, "cpu");
+    od_tensor_list before = model_of(trainer);
+    int64_t count;
+    for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++) {
+        float *values = values_of(&before, zeros[i], &count);
+        memset(values, 0, (size_t)count * sizeof *values);
+    }
+    values_of(&before, "classifier.1.weight", &count)[0] = 3e38F;
+    assert_int_equal(od_trainer_load_model(trainer, before.tensors, before.count, NULL), OD_OK);
+    od_step_result result;
+    od_error error = {0};
+    assert_int_equal(od_trainer_step(trainer, false, false, &result, &error), OD_E_NON_FINITE);
+    assert_non_null(strstr(error.text, "the gradient's norm of step 1 is"));
+    assert_non_null(strstr(error.text, "the gradient of class_token has "));
+    od_tensor_list after = model_of(trainer);
+    tiny_assert_same_tensors(&before, &after);
+    od_trainer_tensors_fini(&before);
+    od_trainer_tensors_fini(&after);
+    od_trainer_free(trainer);
+}
+
+// A learning rate that throws the weights away is found in the step after.
+static void a_huge_rate_is_traced(void **state) {
+    (void)state;
+    od_spec spec = tiny_spec();
+    spec.train.optimizer.type = OD_OPTIMIZER_SGD;
+    spec.train.optimizer.lr = 1e37;
+    od_trainer *trainer = tiny_trainer(&spec, "cpu");
+    od_step_result result;
+    od_error error = {0};
+    od_status status = OD_OK;
+    while (status == OD_OK) {
+        status = od_trainer_step(trainer, false, false, &result, &error);
+    }
+    assert_int_equal(status, OD_E_NON_FINITE);
+    assert_non_null(strstr(error.text, "the first at ["));
+    assert_non_null(strstr(error.text, "try a smaller lr"));
     od_trainer_free(trainer);
 }
 
@@ -525,6 +640,8 @@ int main(void) {
         cmocka_unit_test(cpu_trains_like_ref),
         cmocka_unit_test(bf16_on_cpu_trains_like_bf16_on_ref),
         cmocka_unit_test(bf16_gives_the_same_bits),
+        cmocka_unit_test(checkpointing_gives_the_same_bits),
+        cmocka_unit_test(checkpointing_leaves_running_statistics_alone),
         cmocka_unit_test(connections_differ),
         cmocka_unit_test(accumulation_is_one_batch),
         cmocka_unit_test(short_last_group_counts_in_full),
@@ -534,6 +651,8 @@ int main(void) {
         cmocka_unit_test(statistics_are_means_over_the_step),
         cmocka_unit_test(blocks_are_orthogonal_with_their_probability),
         cmocka_unit_test(non_finite_loss_ends_before_the_update),
+        cmocka_unit_test(non_finite_gradient_ends_before_the_update),
+        cmocka_unit_test(a_huge_rate_is_traced),
         cmocka_unit_test(evaluation_does_not_disturb),
         cmocka_unit_test(what_cannot_run_is_refused),
     };
