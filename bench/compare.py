@@ -41,7 +41,8 @@ def pytorch(connection, threads):
     command = [sys.executable, os.path.join(HERE, "pytorch_step.py"), "--connection", connection,
                "--batch", str(BATCH), "--threads", str(threads)]
     environment = {**clean_environment(), "OMP_NUM_THREADS": str(threads)}
-    return float(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout)
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE)
+    return float(done.stdout.split()[0])
 
 
 def worker(program, connection, threads, blas):

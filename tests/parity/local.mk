@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # orthod beside numbers that PyTorch computed. tests/parity/generate.py wrote them into data/.
 PARITY_CASES = \
-	accumulate adamw blocks clip cos-min eps feature-adam feature-sgd global-adam global-sgd \
-	linear-adam linear-sgd max-steps mixup negative-adam negative-sgd smoothing warmup-cos \
-	warmup-lin warmup-step $(PARITY_DRAWN)
+	accumulate accumulate-clip adamw bf16 bf16-linear blocks clip cos-min eps feature-adam \
+	feature-sgd global-adam global-sgd linear-adam linear-sgd max-steps mixup negative-adam \
+	negative-sgd smoothing step-min warmup-const warmup-cos warmup-lin warmup-step $(PARITY_DRAWN)
 # What patterns and randomness are about, on a narrower model.
 PARITY_DRAWN = \
 	rezero-linear-adam rezero-linear-sgd rezero-feature-adam rezero-feature-sgd \
@@ -14,7 +14,7 @@ PARITY_DRAWN = \
 	probability probability-rezero drops perturbation
 # Cases that end with the same weights share a file; cases about the learning rate have none.
 PARITY_WEIGHTS = \
-	start ops patterns accumulate adamw blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
+	start ops patterns accumulate accumulate-clip adamw bf16 bf16-linear blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
 	mixup negative-adam negative-sgd smoothing warmup-cos \
 	start-default start-rezero start-rezero_constrained start-rescale_stream $(PARITY_DRAWN)
 # Runs of ResNets, whose weights follow from a formula.

@@ -28,11 +28,36 @@ enum { QUANTITIES = UPDATE + 1 };
 static const char *const quantity_names[QUANTITIES] = {
     [LOSS] = "loss",           [GRADIENT_NORM] = "gradient norm", [LEARNING_RATE] = "learning rate",
     [STATISTIC] = "statistic", [EVALUATION] = "evaluation",       [UPDATE] = "update"};
-static const double bounds[QUANTITIES] = {
-    [LOSS] = 1e-5,      [GRADIENT_NORM] = 1e-4, [LEARNING_RATE] = 1e-12,
-    [STATISTIC] = 1e-3, [EVALUATION] = 1e-5,    [UPDATE] = 1e-3};
-// A cosine of two directions that happen to be orthogonal is what is left of sums of size 1.
-static const double STATISTIC_FLOOR = 1e-6;
+typedef struct tolerance {
+    double bounds[QUANTITIES];
+    // A cosine of two directions that happen to be orthogonal is what is left of sums of size 1.
+    double statistic_floor;
+    double drifts;   // an update may be off by so many times what rounding did to PyTorch's own
+    double accuracy; // absolute
+} tolerance;
+
+// In bf16 PyTorch's own run under autocast is off its float32 run by 1.8e-3 in the losses, 1.1e-2
+// in the gradient norms, 3.3e-4 in the evaluation's loss and 4e-2 in the updates. orthod rounds the
+// same operands but no results, so that it is about as far from either.
+static const tolerance tolerances[] = {
+    [OD_PRECISION_FP32] = {.bounds = {[LOSS] = 1e-5,
+                                      [GRADIENT_NORM] = 1e-4,
+                                      [LEARNING_RATE] = 1e-12,
+                                      [STATISTIC] = 1e-3,
+                                      [EVALUATION] = 1e-5,
+                                      [UPDATE] = 1e-3},
+                           .statistic_floor = 1e-6,
+                           .drifts = 8},
+    [OD_PRECISION_BF16] = {.bounds = {[LOSS] = 4e-3,
+                                      [GRADIENT_NORM] = 2e-2,
+                                      [LEARNING_RATE] = 1e-12,
+                                      [STATISTIC] = 3e-2,
+                                      [EVALUATION] = 1e-3,
+                                      [UPDATE] = 3e-2},
+                           .statistic_floor = 2e-3,
+                           .drifts = 2,
+                           .accuracy = 0.07}, // one of 16 images
+};
 
 #ifdef FIXTURE_CUDA
 // A GPU's threads take their time on the host: one case of each kind.
@@ -65,6 +90,11 @@ static const char *const cases[] = {"linear-adam",
                                     "warmup-lin",
                                     "warmup-step",
                                     "max-steps",
+                                    "bf16",
+                                    "bf16-linear",
+                                    "accumulate-clip",
+                                    "warmup-const",
+                                    "step-min",
                                     "rezero-linear-adam",
                                     "rezero-linear-sgd",
                                     "rezero-feature-adam",
@@ -90,6 +120,7 @@ typedef struct parity_run {
     const fixture_machine *machine;
     cJSON *fixture;
     od_spec spec;
+    const tolerance *allowed;
     od_trainer *trainer;
     od_safetensors start, final;
     double worst[QUANTITIES]; // relative to the bound
@@ -128,6 +159,14 @@ static void compare(parity_run *run, quantity kind, const char *what, double got
     if (!(apart <= allowed)) { // also when it is NaN
         print_error("%s on %s: %s of %s is %.9g, PyTorch has %.9g\n", run->name,
                     run->machine->label, quantity_names[kind], what, got, want);
+        run->misses++;
+    }
+}
+
+static void compare_accuracy(parity_run *run, const char *what, double got, double want) {
+    if (!(fabs(got - want) <= run->allowed->accuracy)) {
+        print_error("%s on %s: %s is %.9g, PyTorch has %.9g\n", run->name, run->machine->label,
+                    what, got, want);
         run->misses++;
     }
 }
@@ -185,6 +224,7 @@ static void prepare(parity_run *run) {
     snprintf(name, sizeof name, "%s.json", run->name);
     run->fixture = fixture_json(name);
     read_spec(run);
+    run->allowed = &tolerances[run->spec.train.precision];
     open_data(&run->spec.data);
     fixture_ok(od_trainer_new(&run->spec, run->machine->backend, &run->machine->options,
                               images.train, images.eval, &run->trainer, &error),
@@ -197,7 +237,8 @@ static void compare_statistic(parity_run *run, const od_connection_stats *stats,
                               double got, double want) {
     char what[64];
     snprintf(what, sizeof what, "%s/block%02d/%s", stats->tag, stats->block, name);
-    compare(run, STATISTIC, what, got, want, bounds[STATISTIC], STATISTIC_FLOOR);
+    compare(run, STATISTIC, what, got, want, run->allowed->bounds[STATISTIC],
+            run->allowed->statistic_floor);
 }
 
 // What the pattern adds: the same names and no others, in any order.
@@ -241,12 +282,13 @@ static void compare_step(parity_run *run, const cJSON *want) {
     if (cJSON_IsNull(accuracy)) { // mixed images have no one label
         assert_true(isnan(got.accuracy));
     } else {
-        compare_exactly(run, "accuracy", got.accuracy, accuracy->valuedouble);
+        compare_accuracy(run, "accuracy", got.accuracy, accuracy->valuedouble);
     }
-    compare(run, LOSS, what, got.loss, fixture_number(want, "loss"), bounds[LOSS], 0);
-    compare(run, LEARNING_RATE, what, got.lr, fixture_number(want, "lr"), bounds[LEARNING_RATE], 0);
+    compare(run, LOSS, what, got.loss, fixture_number(want, "loss"), run->allowed->bounds[LOSS], 0);
+    compare(run, LEARNING_RATE, what, got.lr, fixture_number(want, "lr"),
+            run->allowed->bounds[LEARNING_RATE], 0);
     compare(run, GRADIENT_NORM, what, got.grad_norm, fixture_number(want, "grad_norm"),
-            bounds[GRADIENT_NORM], 0);
+            run->allowed->bounds[GRADIENT_NORM], 0);
     if (statistics != NULL) {
         compare_statistics(run, statistics);
     }
@@ -268,9 +310,10 @@ static void compare_evaluation(parity_run *run) {
     fixture_ok(od_trainer_evaluate(run->trainer, &got, &error), &error);
     compare_exactly(run, "evaluation's samples", (double)got.samples,
                     fixture_number(want, "samples"));
-    compare_exactly(run, "acc@1", got.acc1, fixture_number(want, "acc1"));
-    compare_exactly(run, "acc@5", got.acc5, fixture_number(want, "acc5"));
-    compare(run, EVALUATION, "loss", got.loss, fixture_number(want, "loss"), bounds[EVALUATION], 0);
+    compare_accuracy(run, "acc@1", got.acc1, fixture_number(want, "acc1"));
+    compare_accuracy(run, "acc@5", got.acc5, fixture_number(want, "acc5"));
+    compare(run, EVALUATION, "loss", got.loss, fixture_number(want, "loss"),
+            run->allowed->bounds[EVALUATION], 0);
 }
 
 // ||got - want|| against ||want - start|| over count values. The bound is 3e-4, or eight times what
@@ -287,7 +330,7 @@ static void compare_update(parity_run *run, const char *what, const float *got, 
     }
     const cJSON *updates = member(member(run->fixture, "drift"), "updates");
     double drift = fixture_number(updates, what);
-    double bound = fmax(bounds[UPDATE], 8 * drift);
+    double bound = fmax(run->allowed->bounds[UPDATE], run->allowed->drifts * drift);
     assert_true(moved > 0);
     compare(run, UPDATE, what, sqrt(apart / moved), 0, 0, bound);
 }

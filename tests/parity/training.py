@@ -92,6 +92,13 @@ def set_draws(model, draws):
         block.draws = draws
 
 
+def _logits(model, images, precision):
+    """In bf16 as torch.autocast computes them; the loss that follows is float32, as in a job."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+        logits = model(images)
+    return logits.float() if precision == "bf16" else logits
+
+
 class Run:
     """Steps through a spec with shuffle false and augment none. data: images and labels in the place
     of Fashion-MNIST's."""
@@ -139,7 +146,7 @@ class Run:
             if self.mixup:
                 images, targets = mixup.batch(self.mixup, self.train, epoch,
                                               position * self.accumulate + number, images, labels)
-            logits = self.model(images)
+            logits = _logits(self.model, images, self.train["precision"])
             part = self.criterion(logits, targets)
             (part / len(group)).backward()
             loss += part.item() / len(group)
@@ -178,7 +185,7 @@ def _mean_statistics(parts):
 
 
 @torch.no_grad()
-def evaluate(model, limit=None, batch=250, seed=0, step=0, data=None):
+def evaluate(model, limit=None, batch=250, seed=0, step=0, data=None, precision="fp32"):
     """Loss without smoothing and accuracies over the first `limit` images of the test split, or over
     data: images and labels."""
     images, labels = data or fashion_mnist.load("test", limit)
@@ -188,7 +195,7 @@ def evaluate(model, limit=None, batch=250, seed=0, step=0, data=None):
     parts = images.split(batch)
     for number, part in enumerate(parts):
         set_draws(model, drawn.Draws(seed, step * len(parts) + number, False))
-        logits.append(model(part))
+        logits.append(_logits(model, part, precision))
     model.train()
     logits = torch.cat(logits)
     best = logits.topk(5).indices == labels[:, None]
