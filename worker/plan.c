@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct plan_options {
     const char *path;
@@ -193,14 +194,24 @@ static void print_row(const char *name, const char *value) {
     printf("%-18s %s\n", name, value);
 }
 
+// A ResNet is what its name says; a ViT has sizes.
+static void print_model(const od_model_spec *model) {
+    char text[128];
+    if (strcmp(model->arch, "vit") != 0) {
+        print_row("model", model->arch);
+        return;
+    }
+    snprintf(text, sizeof text, "%s %lld/%lld/%lld, patch %lld", model->arch,
+             (long long)model->width, (long long)model->depth, (long long)model->heads,
+             (long long)model->patch_size);
+    print_row("model", text);
+}
+
 static void print_table(const od_job *job) {
     const od_spec *spec = &job->spec;
     const od_trainer_plan *plan = &job->plan;
     char text[128];
-    snprintf(text, sizeof text, "%s %lld/%lld/%lld, patch %lld", spec->model.arch,
-             (long long)spec->model.width, (long long)spec->model.depth,
-             (long long)spec->model.heads, (long long)spec->model.patch_size);
-    print_row("model", text);
+    print_model(&spec->model);
     snprintf(text, sizeof text, "%s, %lld + %lld images", spec->data.dataset,
              (long long)job->train_count, (long long)job->eval_count);
     print_row("data", text);

@@ -344,6 +344,7 @@ def test_the_model_file_is_one_for_others(place):
 
 # --- ends and beginnings ------------------------------------------------------------------
 
+RESNET = {"arch": "resnet18", "preset": None, "width": None, "depth": None, "heads": None, "patch_size": None}
 LONG = {"epochs": 20, "batch_size": 8, "schedule": {"warmup_epochs": 0.5}}  # 240 steps
 
 
@@ -948,6 +949,12 @@ def test_a_plan_for_people_is_a_table(place):
     assert done.returncode == 0, done.stderr
     rows = dict(line.split(None, 1) for line in done.stdout.splitlines() if not line.startswith("FLOP"))
     assert rows["model"] == "vit 16/2/2, patch 14" and rows["steps"] == "24 (12 an epoch)", rows
+
+
+def test_a_plan_names_a_resnet_without_sizes(place):
+    done = call("plan", place.write(place.spec(model=RESNET)))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split() == ["model", "resnet18"], done.stdout
 
 
 # --- recipes ------------------------------------------------------------------------------

@@ -70,6 +70,17 @@ static void a_job_runs_to_its_end(void **state) {
     od_job_fini(&job);
 }
 
+static void a_resnet_is_listed_by_its_name(void **state) {
+    world *w = *state;
+    world_start(w, NULL);
+    const int64_t id = world_submit_spec(
+        w, "{\"name\": \"succeed\", \"model\": {\"arch\": \"resnet18\", \"width\": null}}");
+    world_wait(w, id, OD_JOB_SUCCEEDED, 1);
+    od_job job = world_job(w, id);
+    assert_string_equal(job.model, "resnet18");
+    od_job_fini(&job);
+}
+
 static void a_failed_run_is_not_tried_again(void **state) {
     world *w = *state;
     world_start(w, NULL);
@@ -639,6 +650,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_job_runs_to_its_end),
+        TEST(a_resnet_is_listed_by_its_name),
         TEST(a_failed_run_is_not_tried_again),
         TEST(a_crashed_run_goes_on_from_its_checkpoint),
         TEST(retries_run_out),

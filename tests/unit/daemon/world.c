@@ -187,11 +187,15 @@ static void on_submitted(void *ctx, od_status status, const od_error *error,
 
 int64_t world_submit(world *w, const char *name, const char *more) {
     char spec[1024];
-    wait_for wait = {0};
     snprintf(spec, sizeof spec,
              "{\"name\": \"%s\", \"model\": {\"arch\": \"vit\", \"preset\": \"N\"},"
              " \"residual\": {\"connection\": \"linear\"}%s%s}",
              name, *more == '\0' ? "" : ", ", more);
+    return world_submit_spec(w, spec);
+}
+
+int64_t world_submit_spec(world *w, const char *spec) {
+    wait_for wait = {0};
     const od_submission job = {.spec = spec, .plan = "{\"steps\": 6}"};
     const od_submit_request request = {.jobs = &job, .count = 1};
     od_queue_submit(w->queue, &request, on_submitted, &wait);

@@ -46,6 +46,8 @@ od_status world_read(world *w, od_store_work work, void *ctx);
 // Submits one job whose spec has this name; more ("" for none) are further JSON members of it.
 // Returns its id, or the status (negative).
 int64_t world_submit(world *w, const char *name, const char *more);
+// The same with a whole spec.
+int64_t world_submit_spec(world *w, const char *spec);
 od_status world_ask(world *w, int64_t job, od_queue_verb verb);
 // Waits for the job's count-th `state` event with that state since the world began.
 void world_wait(world *w, int64_t job, od_job_state state, int count);
