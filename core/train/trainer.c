@@ -483,15 +483,20 @@ static od_status clip(od_trainer *t, const group *g, bool want_norm, double *nor
     return OD_OK;
 }
 
-// Of the step that comes next. As in the reference, an epoch of the schedule is never longer than
-// max_steps.
+// As in the reference, an epoch of the schedule is never longer than max_steps and does not count
+// the step of an incomplete group.
+static int64_t schedule_epoch(const od_trainer *t) {
+    const od_train_spec *train = &t->spec.train;
+    const int64_t groups = t->batches_per_epoch / train->grad_accumulate_steps;
+    const int64_t whole = groups > 0 ? groups : 1;
+    return train->max_steps > 0 && train->max_steps < whole ? train->max_steps : whole;
+}
+
+// Of the step that comes next.
 static double learning_rate(const od_trainer *t) {
     const od_train_spec *train = &t->spec.train;
-    const int64_t whole = t->plan.steps_per_epoch;
-    const bool is_cut = train->max_steps > 0 && train->max_steps < whole;
     return train->optimizer.lr * od_schedule_factor(&train->schedule, train->optimizer.lr,
-                                                    train->epochs,
-                                                    is_cut ? train->max_steps : whole, t->step);
+                                                    train->epochs, schedule_epoch(t), t->step);
 }
 
 static od_status update(od_trainer *t, double lr, od_error *error) {

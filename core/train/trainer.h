@@ -57,7 +57,8 @@ typedef struct od_step_result {
 
 // One optimizer step over batch_size samples, in grad_accumulate_steps parts one after the other;
 // the last step of an epoch takes the parts that are left. The learning rate is that of
-// core/train/schedule.h with epochs never longer than max_steps, as in the reference.
+// core/train/schedule.h with epochs never longer than max_steps and without the step of an incomplete
+// group, as in the reference.
 // want_stats gathers the connection statistics of this step's batch, want_grad_norm the gradient's
 // norm. OD_E_NON_FINITE, before the update, when the loss or the norm is not finite; the
 // error says which tensor of which block was the first (core/graph/trace.h). OD_E_CONFLICT after the

@@ -16,8 +16,15 @@ tests_fuzz_libreaders_a_SOURCES = \
 	core/data/dataset.c \
 	core/data/idx.c \
 	core/data/image.c \
+	core/data/index.c \
+	core/data/index_cache.c \
+	core/data/listing.c \
 	core/data/source_cifar.c \
 	core/data/source_idx.c \
+	core/data/source_tree.c \
+	core/data/tar.c \
+	core/data/tree_folders.c \
+	core/data/tree_shards.c \
 	core/io/float32.c \
 	core/io/safetensors.c \
 	core/io/safetensors_write.c \

@@ -84,7 +84,7 @@ double bench_scalar(const bench *b, const char *name) {
     for (int i = 0; node == NULL && i < FILES; i++) {
         node = cJSON_GetObjectItemCaseSensitive(files[i].scalars, name_of(b, name));
     }
-    if (!cJSON_IsString(node)) {
+    if (node == NULL || !cJSON_IsString(node)) {
         fail_msg("no file of goldens has the number %s", name_of(b, name));
         return NAN;
     }

@@ -68,7 +68,7 @@ def load(spec, path):
     model = resnet.ResNet("resnet18", 1, 10, kinds, options, False,
                           residual["rescale_mode"] == "conv1x1")
     model.load_state_dict(safetensors_file.read(path)[0], strict=True)
-    for index, block in enumerate(model.blocks()):
+    for index, block in enumerate(model.blocks):
         if residual["probability"] is not None and not drawn.is_orthogonal(
                 spec["train"]["seed"], index, STEPS - 1, residual["probability"]):
             block.kind = "linear"
@@ -77,7 +77,7 @@ def load(spec, path):
 
 def forward(spec, model, images, index, is_training):
     model.train(is_training)
-    for block in model.blocks():
+    for block in model.blocks:
         block.draws = drawn.Draws(spec["train"]["seed"], index, is_training)
     return model(images)
 

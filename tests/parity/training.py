@@ -125,8 +125,9 @@ class Run:
         self.steps_per_epoch = -(-count // self.accumulate)
         most = self.train["max_steps"] or math.inf
         self.steps = min(most, self.train["epochs"] * self.steps_per_epoch)
-        # As in the reference, an epoch of the schedule is never longer than max_steps.
-        self.schedule_epoch = min(most, self.steps_per_epoch)
+        # As in the reference, an epoch of the schedule is never longer than max_steps and does not
+        # count the step of an incomplete group.
+        self.schedule_epoch = min(most, max(1, count // self.accumulate))
         self.step = 0
 
     def advance(self):

@@ -35,7 +35,9 @@ class Quickstart:
         self.process = subprocess.Popen(
             [os.path.join(SOURCES, "quickstart"), "--port", str(place.port), "--state-dir",
              place.path + "/state", "--orthod", ORTHOD, "--recipe", recipe, *options],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            # A shell cannot trap a signal that was ignored when it started, as in background jobs.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.lines = []
         self.waiting = queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)

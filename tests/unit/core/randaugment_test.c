@@ -35,8 +35,8 @@ static void all_operations_and_signs_are_drawn_alike(void **state) {
     int counts[OD_RANDAUGMENT_OPS][2] = {0};
     fill(&spare);
     for (int op = 0; op < OD_RANDAUGMENT_OPS; op++) {
-        for (int sign = 0; sign < 2; sign++) {
-            const od_randaugment_op *row = &od_randaugment_ops[op];
+        const od_randaugment_op *row = &od_randaugment_ops[op];
+        for (int sign = 0; sign <= row->has_sign; sign++) {
             const float size = row->magnitude != NULL ? row->magnitude(20, SIDE) : 0;
             fill(&results[op][sign]);
             row->apply(&results[op][sign], &spare, sign == 1 ? -size : size);

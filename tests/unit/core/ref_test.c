@@ -393,7 +393,7 @@ static void draws_have_their_distribution(void **state) {
     }
     assert_true(fabs(sum / COUNT) < 5 * error);
     assert_true(fabs(squares / COUNT - 1) < 5 * sqrt(2) * error);
-    assert_true(fabs(products / (COUNT / 2)) < 5 * sqrt(2) * error); // the two of a pair
+    assert_true(fabs(products / (0.5 * COUNT)) < 5 * sqrt(2) * error); // the two of a pair
     assert_true(fabs(beyond / COUNT - 0.05) < 5 * 0.22 * error);
 }
 

@@ -531,7 +531,7 @@ static void non_finite_gradient_ends_before_the_update(void **state) {
     spec.train.grad_clip = 1;
     od_trainer *trainer = tiny_trainer(&spec, "cpu");
     od_tensor_list before = model_of(trainer);
-    int64_t count;
+    int64_t count = 0;
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++) {
         float *values = values_of(&before, zeros[i], &count);
         memset(values, 0, (size_t)count * sizeof *values);
