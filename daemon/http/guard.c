@@ -21,7 +21,8 @@ void od_guard_init(od_guard *guard, const struct sockaddr *address) {
     }
 }
 
-// Cuts "name", "name:port", "[v6]" or "[v6]:port". The port defaults to 80, http's own.
+// Cuts "name", "name:port", "[v6]" or "[v6]:port". The port defaults to 80, http's own, and has
+// one spelling: no zeros in front.
 static bool split_host(const char *host, char *name, size_t name_bytes, long *port) {
     bool bracket = host[0] == '[';
     const char *end = bracket ? strchr(host, ']') : host + strcspn(host, ":");
@@ -37,7 +38,7 @@ static bool split_host(const char *host, char *name, size_t name_bytes, long *po
         return true;
     }
     char *stop = NULL;
-    *port = rest[0] == ':' && rest[1] >= '0' && rest[1] <= '9' ? strtol(rest + 1, &stop, 10) : -1;
+    *port = rest[0] == ':' && rest[1] >= '1' && rest[1] <= '9' ? strtol(rest + 1, &stop, 10) : -1;
     return stop != NULL && *stop == '\0';
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Experiments: jobs or faults, never both and never neither, and every job is valid.
+// Experiments: jobs or faults, never neither, and without faults every job is valid.
 #include "base/json.h"
 #include "base/schemas.h"
 #include "base/vary.h"
@@ -20,8 +20,8 @@ static void expand(cJSON *experiment) {
     od_faults faults = {0};
     FUZZ_CHECK(od_schema_fill_defaults(schema, experiment) == OD_OK);
     FUZZ_CHECK(od_vary_expand(experiment, job_schema, &vary, &faults) == OD_OK);
-    FUZZ_CHECK((vary.count == 0) == (faults.count > 0));
-    for (size_t i = 0; i < vary.count; i += 1 + vary.count / 4) {
+    FUZZ_CHECK(vary.count > 0 || faults.count > 0);
+    for (size_t i = 0; i < vary.count && faults.count == 0; i += 1 + vary.count / 4) {
         FUZZ_CHECK(count_faults(job_schema, vary.items[i].spec) == 0);
     }
     od_vary_fini(&vary);

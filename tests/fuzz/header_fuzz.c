@@ -20,7 +20,7 @@ static void check_range(const char *text, uint64_t total) {
     }
 }
 
-// A name of this server and its port, in any spelling: brackets, capitals, zeros in front.
+// A name of this server and its port, with brackets or capitals, too.
 static bool names_this_server(const char *text) {
     static const char *const own[] = {"localhost:", "127.0.0.1:", "::1:"};
     char plain[64];
@@ -33,7 +33,7 @@ static bool names_this_server(const char *text) {
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         size_t length = strlen(own[i]);
         if (strncasecmp(own[i], plain, length) == 0) {
-            return strtol(plain + length, NULL, 10) == 8420;
+            return strcmp(plain + length, "8420") == 0;
         }
     }
     return false;

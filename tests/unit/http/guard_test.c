@@ -50,6 +50,7 @@ static void test_other_hosts(void **state) {
         "localhost:",
         "localhost:8420x",
         "localhost:+8420",
+        "localhost:08420",
         "localhost: 8420",
         ":8420",
         "[::1",
