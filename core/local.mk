@@ -12,6 +12,7 @@ libcore_a_LIBADD =
 libcore_a_SOURCES += core/rng/philox.c core/rng/philox.h
 
 # data
+libcore_a_SOURCES += core/data/cache.c core/data/cache.h
 libcore_a_SOURCES += core/data/dataset.c core/data/dataset.h
 libcore_a_SOURCES += core/data/draw.c core/data/draw.h
 libcore_a_SOURCES += core/data/idx.c core/data/idx.h
@@ -20,6 +21,7 @@ libcore_a_SOURCES += core/data/jitter.c core/data/jitter.h
 libcore_a_SOURCES += core/data/loader.c core/data/loader.h
 libcore_a_SOURCES += core/data/mixup.c core/data/mixup.h
 libcore_a_SOURCES += core/data/randaugment.c core/data/randaugment.h
+libcore_a_SOURCES += core/data/sound.c core/data/sound.h
 libcore_a_SOURCES += \
 	core/data/decode.c core/data/decode.h core/data/decode_jpeg.c core/data/decode_png.c \
 	core/data/filler.c core/data/filler.h \

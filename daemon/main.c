@@ -29,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ typedef struct program {
     od_config config;
     uv_loop_t loop;
     uv_signal_t signals[2];
-    bool folder_is_new;
+    char new_folder[PATH_MAX]; // the first of the state directory's path that was not there, or ""
     int lock;
     int exit_status;
     od_error error; // why it ends
@@ -68,8 +69,22 @@ static void publish(void *ctx, const od_event *events, size_t count) {
 }
 
 static od_status make_folder(program *orthod, od_error *error) {
-    orthod->folder_is_new = access(orthod->config.state_dir, F_OK) != 0;
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s", orthod->config.state_dir);
+    for (char *above = path; access(above, F_OK) != 0; above = dirname(above)) {
+        snprintf(orthod->new_folder, sizeof orthod->new_folder, "%s", above);
+    }
     return od_file_make_folders(orthod->config.state_dir, error);
+}
+
+// After a start that failed: what it made, as far as there is nothing in it.
+static void remove_new_folders(const program *orthod) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s", orthod->config.state_dir);
+    size_t shortest = strlen(orthod->new_folder);
+    for (char *folder = path; shortest > 0 && strlen(folder) >= shortest && rmdir(folder) == 0;) {
+        folder = dirname(folder);
+    }
 }
 
 static od_status lock_state(program *orthod, od_error *error) {
@@ -201,9 +216,7 @@ static int run(program *orthod) {
     }
     finish(orthod);
     if (orthod->exit_status != 0) {
-        if (orthod->folder_is_new) {
-            rmdir(orthod->config.state_dir); // stays when there is anything in it
-        }
+        remove_new_folders(orthod);
         fprintf(stderr, "orthod: %s\n", orthod->error.text);
     }
     return orthod->exit_status;

@@ -5,6 +5,7 @@
 #include "core/data/idx.h"
 
 #include "base/file.h"
+#include "core/data/sound.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,10 +25,8 @@ enum {
 
 typedef struct byte_source {
     const char *path;
-    od_buffer file;     // the whole of it, or its first part
-    int64_t file_bytes; // of the whole
-    uint32_t last_word; // its last four bytes: of a gzip file the size it inflates to, modulo 2^32
-    size_t position;    // in file; of plain files
+    od_buffer file;  // the whole of it, or its first part
+    size_t position; // in file; of plain files
     bool packed;
     z_stream inflater; // of packed files
 } byte_source;
@@ -40,13 +39,9 @@ static od_status load_part(byte_source *source, od_error *error) {
     od_status status = od_buffer_reserve(&source->file, HEADER_PART_BYTES);
     if (status == OD_OK) {
         source->file.size = fread(source->file.data, 1, HEADER_PART_BYTES, file);
-        uint8_t last[4] = {0};
-        if (ferror(file) || (source->file_bytes >= 4 && (fseek(file, -4, SEEK_END) != 0 ||
-                                                         fread(last, 1, sizeof last, file) != 4))) {
+        if (ferror(file)) {
             status = od_error_set_errno(error, errno, "%s: cannot read", source->path);
         }
-        source->last_word =
-            (uint32_t)last[3] << 24 | (uint32_t)last[2] << 16 | (uint32_t)last[1] << 8 | last[0];
     } else {
         od_error_set(error, status, "%s: no memory to read it", source->path);
     }
@@ -64,7 +59,6 @@ static od_status load_file(byte_source *source, bool whole, od_error *error) {
         return od_error_set(error, OD_E_CORRUPT, "%s is not a file but a %s", source->path,
                             S_ISDIR(info.st_mode) ? "folder" : "device, pipe or socket");
     }
-    source->file_bytes = info.st_size;
     if (whole) {
         return od_file_read(source->path, MAX_FILE_BYTES, &source->file, error);
     }
@@ -242,29 +236,27 @@ od_status od_idx_read(const char *path, int rank, const int64_t *shape, od_idx *
     return status;
 }
 
-// Whether the file is as long as header and values are.
-static bool has_size(const byte_source *source, int rank, int64_t values) {
-    int64_t promised = 4 + 4 * rank + values;
-    return source->packed ? source->last_word == (uint32_t)promised
-                          : source->file_bytes == promised;
+static od_status count_items(const char *path, int rank, const int64_t *shape, int64_t *out,
+                             od_error *error) {
+    byte_source source;
+    int64_t item_bytes;
+    OD_TRY(source_init(&source, path, false, error));
+    od_status status = read_header(&source, rank, shape, out, &item_bytes, error);
+    source_fini(&source);
+    return status;
 }
 
-od_status od_idx_count(const char *path, int rank, const int64_t *shape, int64_t *out,
+od_status od_idx_check(const char *path, int rank, const int64_t *shape, int64_t *out,
                        od_error *error) {
-    byte_source source;
-    int64_t count = 0, item_bytes = 0;
-    OD_TRY(source_init(&source, path, false, error));
-    od_status status = read_header(&source, rank, shape, &count, &item_bytes, error);
-    bool fits = has_size(&source, rank, count * item_bytes);
-    source_fini(&source);
-    if (status == OD_OK && !fits) {
-        // Reading it says what is wrong; a gzip file of several streams may even be right.
-        od_idx whole = {0};
-        status = od_idx_read(path, rank, shape, &whole, error);
-        free(whole.bytes);
+    od_sound version;
+    od_idx whole = {0};
+    od_sound_look(path, &version);
+    if (od_sound_is_known(&version)) {
+        return count_items(path, rank, shape, out, error);
     }
-    if (status == OD_OK) {
-        *out = count;
-    }
-    return status;
+    OD_TRY(od_idx_read(path, rank, shape, &whole, error));
+    free(whole.bytes);
+    od_sound_remember(&version);
+    *out = whole.count;
+    return OD_OK;
 }

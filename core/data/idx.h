@@ -23,10 +23,9 @@ typedef struct od_idx {
 od_status od_idx_read(const char *path, int rank, const int64_t *shape, od_idx *out,
                       od_error *error) OD_MUST_CHECK;
 
-// The first dimension alone. The header is checked as above, and the size of the file (of what it
-// inflates to, as the gzip trailer has it) must be what the header promises; the values are not
-// looked at.
-od_status od_idx_count(const char *path, int rank, const int64_t *shape, int64_t *out,
+// The first dimension alone, of a file that od_idx_read would take: it is read to its end, checksum
+// included, or was so earlier in this version (core/data/sound.h).
+od_status od_idx_check(const char *path, int rank, const int64_t *shape, int64_t *out,
                        od_error *error) OD_MUST_CHECK;
 
 #endif

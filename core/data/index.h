@@ -49,10 +49,6 @@ od_status od_index_path(const od_index *index, const char *root, int64_t sample,
 
 // --- the cache ----------------------------------------------------------------------------
 
-// The file for the index called name: in $CACHE_DIRECTORY, $XDG_CACHE_HOME/orthod or
-// ~/.cache/orthod. False: there is no such folder to be had.
-bool od_index_cache_path(const char *name, char out[OD_DATASETS_PATH_BYTES]);
-
 od_status od_index_store(const od_index *index, const char *path, uint64_t fingerprint,
                          od_error *error) OD_MUST_CHECK;
 // OD_E_NOT_FOUND or OD_E_CORRUPT: to be made anew; out is empty then.

@@ -5,6 +5,7 @@
 #include "core/data/index.h"
 
 #include "base/file.h"
+#include "core/data/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,23 +23,6 @@ typedef struct cache_header {
 } cache_header;
 
 static const char MAGIC[8] = "ODINDEX";
-
-bool od_index_cache_path(const char *name, char out[OD_DATASETS_PATH_BYTES]) {
-    static const struct {
-        const char *variable, *below;
-    } places[] = {
-        {"CACHE_DIRECTORY", ""}, {"XDG_CACHE_HOME", "/orthod"}, {"HOME", "/.cache/orthod"}};
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        const char *folder = getenv(places[i].variable);
-        if (folder == NULL || *folder != '/') {
-            continue;
-        }
-        int length =
-            snprintf(out, OD_DATASETS_PATH_BYTES, "%s%s/%s.index", folder, places[i].below, name);
-        return length < OD_DATASETS_PATH_BYTES;
-    }
-    return false;
-}
 
 static uint32_t checksum_of(const char *file, size_t size) {
     const size_t first = offsetof(cache_header, fingerprint);
@@ -64,18 +48,11 @@ static od_status assemble(const od_index *index, uint64_t fingerprint, od_buffer
     return OD_OK;
 }
 
-static od_status make_folder_of(const char *path, od_error *error) {
-    char folder[OD_DATASETS_PATH_BYTES];
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    return od_file_make_folders(folder, error);
-}
-
 od_status od_index_store(const od_index *index, const char *path, uint64_t fingerprint,
                          od_error *error) {
     od_buffer file = {0};
-    OD_TRY(make_folder_of(path, error));
     od_status status = assemble(index, fingerprint, &file);
-    status = status == OD_OK ? od_file_publish(path, file.data, file.size, error)
+    status = status == OD_OK ? od_cache_store(path, file.data, file.size, error)
                              : od_error_set(error, status, "%s: no memory to write it", path);
     od_buffer_fini(&file);
     return status;

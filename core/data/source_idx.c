@@ -42,7 +42,7 @@ static od_status read_pair(idx_pair *pair, const od_dataset_facts *facts, const 
     if (pixels) {
         OD_TRY(od_idx_read(pair->images_path, 3, shape, &pair->images, error));
     } else {
-        OD_TRY(od_idx_count(pair->images_path, 3, shape, &pair->images.count, error));
+        OD_TRY(od_idx_check(pair->images_path, 3, shape, &pair->images.count, error));
     }
     OD_TRY(od_idx_read(pair->labels_path, 1, NULL, &pair->labels, error));
     return check_pair(pair, facts->classes, error);

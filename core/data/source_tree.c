@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
+#include "core/data/cache.h"
 #include "core/data/source.h"
 #include "core/data/tree.h"
 
@@ -79,10 +80,10 @@ static od_status find_or_build(const od_tree *tree, const od_tree_layout *layout
     char name[128];
     char path[OD_DATASETS_PATH_BYTES];
     od_error ignored;
-    snprintf(name, sizeof name, "%s-%s-%016llx", tree->facts->name,
+    snprintf(name, sizeof name, "%s-%s-%016llx.index", tree->facts->name,
              tree->split == OD_SPLIT_TRAIN ? "train" : "eval",
              (unsigned long long)fold_text(UINT64_C(0xcbf29ce484222325), tree->root));
-    bool cached = od_index_cache_path(name, path);
+    bool cached = od_cache_path(name, path);
     if (cached &&
         od_index_load(path, tree->fingerprint, tree->facts->classes, out, &ignored) == OD_OK) {
         return OD_OK;

@@ -412,6 +412,8 @@ def test_a_port_that_is_taken(place):
         status, said = start_and_fail("--state-dir", place.state, "--listen", address)
         assert status == 1 and address in said, said
         assert not os.path.exists(place.state), os.listdir(place.state)
+        status, said = start_and_fail("--state-dir", f"{place.path}/new/folders", "--listen", address)
+        assert status == 1 and not os.path.exists(f"{place.path}/new"), said
         # The second address: the first one's socket goes too, and what was there before stays.
         os.mkdir(place.state)
         status, said = start_and_fail("--state-dir", place.state, "--listen",

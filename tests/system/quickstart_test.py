@@ -138,6 +138,7 @@ def test_a_second_one_says_that_orthod_runs_and_ctrl_c_ends_both(place):
     first.until("is queued")
     second = place.quickstart(experiment(100000))
     second.until("An orthod is already running on")
+    second.until("is not used")
     second.until("is queued")
     second.interrupt()
     status, said = second.end()

@@ -134,6 +134,11 @@ tests_unit_core_tar_test_SOURCES = tests/unit/core/tar_test.c $(archive_sources)
 tests_unit_core_tar_test_CFLAGS = $(CORE_TEST_CFLAGS)
 tests_unit_core_tar_test_LDADD = $(CORE_TEST_LIBS)
 
+core_tests += tests/unit/core/sound_test
+tests_unit_core_sound_test_SOURCES = tests/unit/core/sound_test.c tests/unit/scratch.h
+tests_unit_core_sound_test_CFLAGS = $(CORE_TEST_CFLAGS)
+tests_unit_core_sound_test_LDADD = $(CORE_TEST_LIBS)
+
 core_tests += tests/unit/core/tree_test
 tests_unit_core_tree_test_SOURCES = tests/unit/core/tree_test.c $(archive_sources)
 tests_unit_core_tree_test_CFLAGS = $(PARITY_CFLAGS)

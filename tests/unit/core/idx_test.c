@@ -47,7 +47,7 @@ static void expect(void **state, const void *bytes, size_t size, od_status expec
     }
     assert_null(idx.bytes);
     int64_t count = -1;
-    assert_int_equal(od_idx_count(path, 3, shape, &count, &error), expected);
+    assert_int_equal(od_idx_check(path, 3, shape, &count, &error), expected);
     assert_non_null(strstr(error.text, part));
     assert_int_equal(count, -1);
 }
@@ -66,7 +66,7 @@ static void check_good(void **state, const void *bytes, size_t size) {
     assert_memory_equal(idx.bytes, good + HEADER, sizeof good - HEADER);
     free(idx.bytes);
     int64_t count = 0;
-    assert_int_equal(od_idx_count(path, 3, shape, &count, NULL), OD_OK);
+    assert_int_equal(od_idx_check(path, 3, shape, &count, NULL), OD_OK);
     assert_int_equal(count, 2);
 }
 
