@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -42,7 +43,10 @@ const char *fuzz_folder(const char *name, const uint8_t *data, size_t size) {
         atexit(remove_folder);
     }
     char path[2 * PATH_BYTES];
+    char above[2 * PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(above, sizeof above, "%s", path);
+    FUZZ_CHECK(od_file_make_folders(dirname(above), NULL) == OD_OK);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     write_all(fd, data, size);
     close(fd);

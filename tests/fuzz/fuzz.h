@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 // The path of a file that holds the bytes, until the next call with this slot (0 or 1).
 const char *fuzz_file(int slot, const uint8_t *data, size_t size);
 
-// The path of a folder of this process, in which name holds the bytes.
+// The path of a folder of this process, in which name, which may have folders in it, holds the
+// bytes.
 const char *fuzz_folder(const char *name, const uint8_t *data, size_t size);
 
 // The bytes and a NUL; free() it.

@@ -16,8 +16,10 @@ sys.path.insert(0, os.path.join(os.environ["OD_SRCDIR"], "tests", "fuzz"))
 import seeds
 
 FAILURES = "tests/fuzz/failures"
-# No input of these sizes justifies more: 64 MiB in one allocation, 512 MiB in all, 10 s.
+# No input of these sizes justifies more: 64 MiB in one allocation, 512 MiB in all, 10 s. An image may
+# be large in a few bytes: OD_DECODE_MAX_PIXELS is its limit, and a progressive one needs twice that.
 LIMITS = ["-malloc_limit_mb=64", "-rss_limit_mb=512", "-timeout=10", "-detect_leaks=1"]
+LIMITS_OF = {"image": ["-malloc_limit_mb=320", "-rss_limit_mb=2048", "-timeout=30", "-detect_leaks=1"]}
 LEAST_RUNS = 20  # a fuzzer that does less is broken
 ENVIRONMENT = {**os.environ, "HOME": "/nowhere", "OMP_NUM_THREADS": "1",
                "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -34,7 +36,7 @@ def run(program, folder, seconds, corpus):
     os.makedirs(learned, exist_ok=True)
     # The same random numbers in every short run; others in every long one.
     choice = ["-seed=1"] if corpus.startswith(folder) else []
-    done = subprocess.run(["./" + program, *LIMITS, *choice, f"-max_total_time={seconds}",
+    done = subprocess.run(["./" + program, *LIMITS_OF.get(name, LIMITS), *choice, f"-max_total_time={seconds}",
                            "-print_final_stats=1", f"-artifact_prefix={FAILURES}/{name}-",
                            learned, start],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT)

@@ -7,18 +7,23 @@
 EXTRA_DIST += tests/fuzz/fuzz_test.py tests/fuzz/seeds.py
 .PHONY: fuzzers check-fuzz fuzz
 if FUZZERS
-fuzz_cflags = $(AM_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBUV_CFLAGS) $(ZLIB_CFLAGS)
+fuzz_cflags = $(AM_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBUV_CFLAGS) $(ZLIB_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS)
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 # The readers alone: all of the trainer and the daemon would take three times as long to build.
 EXTRA_LIBRARIES = tests/fuzz/libreaders.a
 tests_fuzz_libreaders_a_CFLAGS = $(fuzz_cflags)
 tests_fuzz_libreaders_a_SOURCES = \
+	core/data/cache.c \
 	core/data/dataset.c \
+	core/data/decode.c \
+	core/data/decode_jpeg.c \
+	core/data/decode_png.c \
 	core/data/idx.c \
 	core/data/image.c \
 	core/data/index.c \
 	core/data/index_cache.c \
 	core/data/listing.c \
+	core/data/sound.c \
 	core/data/source_cifar.c \
 	core/data/source_idx.c \
 	core/data/source_tree.c \
@@ -28,6 +33,8 @@ tests_fuzz_libreaders_a_SOURCES = \
 	core/io/float32.c \
 	core/io/safetensors.c \
 	core/io/safetensors_write.c \
+	core/model/hf.c \
+	core/model/hf_config.c \
 	core/spec.c \
 	core/spec_check.c \
 	daemon/api/glob.c \
@@ -45,7 +52,7 @@ tests_fuzz_libreaders_a_SOURCES = \
 	worker/meter.c \
 	worker/rundir.c \
 	worker/state.c
-fuzz_libs = tests/fuzz/libreaders.a libbase.a $(SQLITE_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ZLIB_LIBS) -lm
+fuzz_libs = tests/fuzz/libreaders.a libbase.a $(SQLITE_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 fuzz_sources = tests/fuzz/fuzz.c tests/fuzz/fuzz.h
 fuzzers =
 EXTRA_PROGRAMS += $(fuzzers)
@@ -97,11 +104,23 @@ tests_fuzz_header_fuzz_CFLAGS = $(fuzz_cflags)
 tests_fuzz_header_fuzz_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_header_fuzz_LDADD = $(fuzz_libs)
 
+fuzzers += tests/fuzz/hf_fuzz
+tests_fuzz_hf_fuzz_SOURCES = tests/fuzz/hf_fuzz.c $(fuzz_sources)
+tests_fuzz_hf_fuzz_CFLAGS = $(fuzz_cflags)
+tests_fuzz_hf_fuzz_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_hf_fuzz_LDADD = $(fuzz_libs)
+
 fuzzers += tests/fuzz/idx_fuzz
 tests_fuzz_idx_fuzz_SOURCES = tests/fuzz/idx_fuzz.c $(fuzz_sources)
 tests_fuzz_idx_fuzz_CFLAGS = $(fuzz_cflags)
 tests_fuzz_idx_fuzz_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_idx_fuzz_LDADD = $(fuzz_libs)
+
+fuzzers += tests/fuzz/image_fuzz
+tests_fuzz_image_fuzz_SOURCES = tests/fuzz/image_fuzz.c $(fuzz_sources)
+tests_fuzz_image_fuzz_CFLAGS = $(fuzz_cflags)
+tests_fuzz_image_fuzz_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_image_fuzz_LDADD = $(fuzz_libs)
 
 fuzzers += tests/fuzz/json_fuzz
 tests_fuzz_json_fuzz_SOURCES = tests/fuzz/json_fuzz.c $(fuzz_sources)
@@ -138,6 +157,18 @@ tests_fuzz_state_fuzz_SOURCES = tests/fuzz/state_fuzz.c $(fuzz_sources)
 tests_fuzz_state_fuzz_CFLAGS = $(fuzz_cflags)
 tests_fuzz_state_fuzz_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_state_fuzz_LDADD = $(fuzz_libs)
+
+fuzzers += tests/fuzz/tar_fuzz
+tests_fuzz_tar_fuzz_SOURCES = tests/fuzz/tar_fuzz.c $(fuzz_sources)
+tests_fuzz_tar_fuzz_CFLAGS = $(fuzz_cflags)
+tests_fuzz_tar_fuzz_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_tar_fuzz_LDADD = $(fuzz_libs)
+
+fuzzers += tests/fuzz/tree_fuzz
+tests_fuzz_tree_fuzz_SOURCES = tests/fuzz/tree_fuzz.c $(fuzz_sources)
+tests_fuzz_tree_fuzz_CFLAGS = $(fuzz_cflags)
+tests_fuzz_tree_fuzz_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_tree_fuzz_LDADD = $(fuzz_libs)
 
 fuzzers += tests/fuzz/url_fuzz
 tests_fuzz_url_fuzz_SOURCES = tests/fuzz/url_fuzz.c $(fuzz_sources)

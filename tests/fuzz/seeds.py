@@ -4,10 +4,12 @@
     seeds.py FOLDER    writes FOLDER/NAME/* for each tests/fuzz/NAME_fuzz.c
 """
 import gzip
+import io
 import json
 import os
 import struct
 import sys
+import tarfile
 
 SOURCES = os.environ.get("OD_SRCDIR", os.path.join(os.path.dirname(__file__), "..", ".."))
 
@@ -38,6 +40,25 @@ def files(pattern_folder, ending):
                 yield file.read()
 
 
+def archive(*members, **options):
+    """A tar file of (name, bytes)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", **options) as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def cached_index(fingerprint=7):
+    """As core/data/index_cache.c writes it, without its checksum."""
+    names = b"val/images\0a.JPEG\0"
+    samples = struct.pack("<QIIiI", 11, 0, 0, 1, 0)
+    return (struct.pack("<8sIIQQQQ", b"ODINDEX", 1, 0, fingerprint, len(samples), 8, len(names)) + samples +
+            struct.pack("<Q", 0) + names)
+
+
 RECIPES = list(files("recipes", ".json"))
 JOBS = [text for text in RECIPES if b'"base"' not in text]
 EXPERIMENTS = [text for text in RECIPES if b'"base"' in text]
@@ -53,6 +74,10 @@ FULL = {
 START = {"v": 1, "type": "start", "attempt": 1, "at": "now", "step": 0, "steps": 9,
          "steps_per_epoch": 3, "pid": 7, "boot_id": "b", "parameters": 1, "memory_bytes": 1,
          "backend": "cpu", "blas": "x", "threads": 1, "version": "0"}
+HF = {"model_type": "ortho_vit", "hidden_act": "gelu_new", "hidden_size": 64, "intermediate_size": 256,
+      "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 28, "patch_size": 7, "num_channels": 1,
+      "id2label": {"0": "a", "1": "b"}, "layer_norm_eps": 1e-6, "residual_connection": "orthogonal",
+      "orthogonal_method": "feature", "residual_eps": 1e-6}
 EVENTS = [
     START,
     {"v": 1, "type": "metrics", "attempt": 1, "at": "now", "step": 1, "epoch": 0,
@@ -81,10 +106,14 @@ SEEDS = {
         (100, b"bytes=0-9"), (100, b"bytes=-5"), (100, b"bytes=90-"), (0, b"bytes=0-0"),
         (7, b"bytes=18446744073709551615-"), (1, b"127.0.0.1:8420"), (1, b"localhost:8420"),
         (1, b"http://127.0.0.1:8420"), (1, b"same-origin"), (1, b"activation/*/block??/x*,val/*"))],
+    "hf": [json.dumps({**HF, **change}).encode() for change in (
+        {}, {"num_labels": 10}, {"image_size": 0}, {"hidden_size": 65}, {"residual_connection": "linear"})],
     "idx": [b"\0" + idx(5), b"\0" + gzip.compress(idx(300), mtime=0), b"\1" + idx(1, 28, 28),
             b"\2" + idx(2, 2, 3), b"\2" + gzip.compress(idx(2, 2, 3), mtime=0),
             b"\2" + gzip.compress(idx(1, 2, 3)[:9], mtime=0) + gzip.compress(idx(1, 2, 3)[9:], mtime=0),
             b"\0" + idx(5)[:-1], b"\0" + idx(5, kind=9), b"\0\0\0\x08\x01\xff\xff\xff\xff"],
+    "image": [bytes([scale]) + image for ending in (".jpg", ".png")
+              for scale, image in enumerate(files("tests/parity/data/images", ending)) if len(image) < 20000],
     "json": [b'{"a": [1, -0.5e+3, true, false, null, "\\u00e9\\ud83d\\ude00\\n"], "": {}}', b"[[[]]]",
              b"1e400", b'"\\ud800"', b'{"a":1,"a":2}'],
     "recipe": [recipe("model: vit", "preset: S", "dataset: cifar10", "orthogonal_residual: true",
@@ -114,6 +143,12 @@ SEEDS = {
                    "optimizer.safetensors": {"bytes": 8, "crc32": "ffffffff"}}},
         {"v": 1, "step": 4, "epoch": 0, "spec": "0123abcd", "backend": "cpu", "threads": 1, "accuracy": 0.5,
          "files": {"model.safetensors": {"bytes": 9, "crc32": "00000000"}}}, {"v": 2}, [])],
+    "tar": [archive(("a.jpg", b"x" * 600), ("a.cls", b"1")), archive(("d/" + "n" * 200, b"y"), format=tarfile.GNU_FORMAT),
+            archive(("d/" + "é" * 150, b"y"), format=tarfile.PAX_FORMAT), archive()[:512], archive(("a", b"z"))[:-600]],
+    "tree": [b"\0" + archive(("a.jpg", b"x"), ("a.cls", b"0"), ("b.png", b"y" * 700), ("b.cls", b"1\n")),
+             b"\0" + archive(("a.jpg", b"x"), ("a.cls", b"2")), b"\0" + archive(("a.cls", b"1"), ("a.json", b"{}")),
+             b"\1a.JPEG\tn01\t0\t0\t9\t9\n", b"\1a.JPEG\tn03\n", b"\1a.JPEG n01\n\n", b"\2" + cached_index(),
+             b"\2" + cached_index(8)],
     "url": [b"/api/v1/jobs?state=queued,running&label=a%3Db", b"/%C3%A9/%2e%2e?a=%00", b"http://h:1/x?y",
             b"/?a=1&a=2&&=", b"*", b"/%zz", b"//a//?"],
 }
