@@ -2,7 +2,7 @@
 # make check         unit and parity tests, and what is quick (TESTS)
 # make check-system  the real daemon, real workers and a real browser (SYSTEM_TESTS)
 # make check-long    what takes longer than a check should (LONG_TESTS)
-# Every test prints TAP and finds the programs in ORTHOD and ORTHO_WORKER.
+# Every test prints TAP and finds the programs in ORTHOD, ORTHO_WORKER and ORTHOCTL.
 TEST_EXTENSIONS = .py .mjs
 PY_LOG_COMPILER = /usr/bin/python3
 PY_LOG_DRIVER = $(LOG_DRIVER)
@@ -12,6 +12,7 @@ MJS_LOG_DRIVER = $(LOG_DRIVER)
 AM_TESTS_ENVIRONMENT += \
 	ORTHOD='$(abs_top_builddir)/orthod'; export ORTHOD; \
 	ORTHO_WORKER='$(abs_top_builddir)/ortho-worker'; export ORTHO_WORKER; \
+	ORTHOCTL='$(abs_top_builddir)/orthoctl'; export ORTHOCTL; \
 	OD_SRCDIR='$(abs_top_srcdir)'; export OD_SRCDIR;
 
 # One line a file, relative to the root; they belong into EXTRA_DIST too.
@@ -21,6 +22,7 @@ SYSTEM_TESTS += tests/system/api_jobs_test.py
 SYSTEM_TESTS += tests/system/api_recipes_test.py
 SYSTEM_TESTS += tests/system/api_server_test.py
 SYSTEM_TESTS += tests/system/daemon_test.py
+SYSTEM_TESTS += tests/system/orthoctl_test.py
 SYSTEM_TESTS += tests/system/quickstart_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
 SYSTEM_TESTS += tests/fault/kill_test.py

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# orthoctl, the client of orthod's API. All but main() is a library, so that tests can link it.
+noinst_LIBRARIES += libcli.a
+libcli_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(CURL_CFLAGS)
+libcli_a_SOURCES = \
+	cli/body.c cli/body.h \
+	cli/cli.c cli/cli.h \
+	cli/client.c cli/client.h \
+	cli/commands.c cli/commands.h \
+	cli/help.c \
+	cli/job.c cli/job.h \
+	cli/key.c cli/key.h \
+	cli/list.c \
+	cli/options.c cli/options.h \
+	cli/problem.c cli/problem.h \
+	cli/sanitize.c cli/sanitize.h \
+	cli/show.c \
+	cli/submit.c \
+	cli/table.c cli/table.h \
+	cli/url.c cli/url.h \
+	cli/value.c cli/value.h
+CLI_LIBS = libcli.a libbase.a $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) -lm
+
+bin_PROGRAMS += orthoctl
+orthoctl_SOURCES = cli/main.c
+orthoctl_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
+orthoctl_LDADD = $(CLI_LIBS)

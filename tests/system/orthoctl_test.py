@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""orthoctl with a real daemon. Prints TAP."""
+import json
+import os
+import socket
+import subprocess
+import threading
+
+from api import WAIT_S, context, equal, finished_job, job, main, spec, test
+
+ORTHOCTL = os.environ["ORTHOCTL"]
+RECIPE = """model: vit
+preset: N
+dataset: fashion-mnist
+global_batch_size: 64
+epochs: 1
+"""
+
+
+def ctl(*arguments, status=0, text="", environment=None, server=None):
+    """Runs orthoctl; (stdout, stderr)."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("ORTHOD_")}
+    variables["ORTHOD_SERVER"] = server or f"http://127.0.0.1:{context.daemon.port}"
+    variables.update(environment or {})
+    done = subprocess.run([ORTHOCTL, *map(str, arguments)], input=text.encode(), env=variables,
+                          capture_output=True, timeout=WAIT_S, check=False)
+    out, complaint = done.stdout.decode(), done.stderr.decode()
+    equal(done.returncode, status, f"{arguments}: {out!r} {complaint!r}: the exit status")
+    if status != 0:
+        equal(complaint.count("\n"), 1, f"lines of {complaint!r}")
+        assert complaint.startswith("orthoctl: "), complaint
+    return out, complaint
+
+
+def submit(body, *options):
+    return json.loads(ctl("submit", "-", "--json", *options, text=json.dumps(body))[0])
+
+
+@test
+def help_and_version():
+    out, _ = ctl("--help")
+    verbs = [line.split()[0] for line in out.split("\n\n")[2].splitlines()]
+    assert {"submit", "list", "show"} <= set(verbs), verbs
+    for verb in verbs:
+        assert ctl(verb, "--help")[0].startswith(f"Usage: orthoctl {verb} "), verb
+        equal(ctl(verb, "--version")[0], ctl("--version")[0])
+    assert ctl("--version")[0].startswith("orthoctl "), ctl("--version")
+
+
+@test
+def wrong_usage_is_2():
+    for arguments in ([], ["lst"], ["list", "--nothing"], ["list", "x"], ["show"], ["show", "x"],
+                      ["show", "0"], ["show", "1", "2"], ["list", "--limit", "0"], ["submit"],
+                      ["list", "--server", "127.0.0.1:1"], ["submit", "-", "--set", "x"]):
+        ctl(*arguments, status=2, text="{}")
+    assert "did you mean list?" in ctl("lst", status=2)[1]
+
+
+@test
+def without_a_server_it_says_so():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        _, complaint = ctl("list", status=1, server=f"http://127.0.0.1:{port}")
+    assert f"http://127.0.0.1:{port}: " in complaint and "--server" in complaint, complaint
+    ctl("list", status=1, server="unix:/nowhere/socket")
+
+
+@test
+def a_unix_socket_is_a_server():
+    ctl("list", "--server", "unix:" + context.daemon.socket_path)
+
+
+@test
+def submit_list_show():
+    number = submit(spec("its name"))["id"]
+    out, _ = ctl("list", "--limit", 1)
+    head, line = out.splitlines()[:2]
+    assert head.split()[:3] == ["ID", "NAME", "STATE"], head
+    assert line.startswith(f"{number:2}  its name  "), line
+    equal(json.loads(ctl("list", "--json", "-n1")[0])["jobs"][0]["id"], number)
+    shown, _ = ctl("show", number)
+    assert "name        its name\n" in shown and "memory " in shown, shown
+    equal(json.loads(ctl("show", number, "--json")[0])["spec"], job(number)["spec"])
+    out, _ = ctl("show", finished_job())
+    assert "succeeded" in out and "train/loss " in out, out
+    assert "\x1b" not in ctl("show", submit(spec("a\x1b[31mb"))["id"])[0]
+
+
+@test
+def what_is_submitted_follows_from_the_contents():
+    out, _ = ctl("submit", "-", text=json.dumps(spec("line")))
+    assert out.startswith("job ") and out.endswith(": line\n"), out
+    found = submit({"name": "two", "base": spec(), "vary": {"train.seed": [0, 1]}})
+    equal(len(found["jobs"]), 2)
+    out, complaint = ctl("submit", "-", "--set", "seed=7", "--json", text=RECIPE)
+    equal(json.loads(out)["spec"]["train"]["seed"], 7)
+    _, complaint = ctl("submit", "-", "--dry-run", text=RECIPE + "wrong: 1\n")
+    assert complaint.startswith("orthoctl: warning: /wrong: line 6"), complaint
+    found = submit(spec(), "--set", "train.seed=5", "--set", "name=other")
+    equal((found["spec"]["train"]["seed"], found["name"]), (5, "other"))
+    found = submit(spec(), "--dry-run")
+    assert found["plan"]["parameters"] > 0, found
+
+
+@test
+def problems_are_one_line_with_all_pointers():
+    broken = spec()
+    broken["train"]["epochs"] = 0
+    broken["model"]["heads"] = "x"
+    _, complaint = ctl("submit", "-", status=1, text=json.dumps(broken))
+    assert "/train/epochs: is 0" in complaint and "/model/heads: " in complaint, complaint
+    assert "999999" in ctl("show", 999999, status=1)[1]
+    assert "line 1" in ctl("submit", "-", status=1, text="{x")[1]
+    ctl("submit", "/nowhere/spec.json", status=1)
+
+
+class Lossy(threading.Thread):
+    """A server that takes requests to the daemon, and loses the first answers."""
+
+    def __init__(self, losses):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.losses = losses
+        self.requests = []
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", context.daemon.port)) as server:
+                request = self.read_request(client)
+                self.requests.append(request)
+                server.sendall(request.replace(f"127.0.0.1:{self.port}".encode(),
+                                               context.daemon.host.encode())
+                               .replace(b"Accept: */*", b"Connection: close"))
+                answer = b"".join(iter(lambda: server.recv(65536), b""))
+                if self.losses > 0:
+                    self.losses -= 1
+                else:
+                    client.sendall(answer)
+
+    @staticmethod
+    def read_request(client):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += client.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        for line in head.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                while len(body) < int(line.split(b":")[1]):
+                    body += client.recv(65536)
+        return head + b"\r\n\r\n" + body
+
+
+@test
+def a_lost_answer_queues_nothing_twice():
+    lossy = Lossy(2)
+    lossy.start()
+    out, _ = ctl("submit", "-", "--json", text=json.dumps(spec("once")),
+                 server=f"http://127.0.0.1:{lossy.port}")
+    equal(len(lossy.requests), 3)
+    jobs = json.loads(ctl("list", "--json", "-n", 500)[0])["jobs"]
+    equal([one["id"] for one in jobs if one["name"] == "once"], [json.loads(out)["id"]])
+    lossy.listener.close()
+
+
+@test
+def a_token_is_sent_and_never_shown():
+    lossy = Lossy(0)
+    lossy.start()
+    address = f"http://127.0.0.1:{lossy.port}"
+    path = os.path.join(context.daemon.folder, "token")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("from-file\n")
+    ctl("list", server=address)
+    ctl("list", server=address, environment={"ORTHOD_TOKEN": "s3cret"})
+    ctl("list", "--token-file", path, server=address, environment={"ORTHOD_TOKEN": "s3cret"})
+    found = [line for request in lossy.requests for line in request.decode().split("\r\n")
+             if line.startswith("Authorization")]
+    equal(found, ["Authorization: Bearer s3cret", "Authorization: Bearer from-file"])
+    _, complaint = ctl("list", status=2, environment={"ORTHOD_TOKEN": "s3cret x"})
+    assert "s3cret" not in complaint, complaint
+    lossy.listener.close()
+
+
+if __name__ == "__main__":
+    main()
