@@ -37,7 +37,7 @@ struct od_cli {
 
 enum { OD_CLI_PATH_BYTES = 256 };
 
-// Every command, by name; a NULL ends the table.
+// Every command, as the help lists them; a NULL ends the table.
 extern const od_command *const od_commands[];
 
 // Options that every command has.

@@ -5,8 +5,24 @@
 
 #include "cli/cli.h"
 
+extern const od_command od_command_cancel;
+extern const od_command od_command_clone;
+extern const od_command od_command_compare;
+extern const od_command od_command_datasets;
+extern const od_command od_command_delete;
+extern const od_command od_command_devices;
+extern const od_command od_command_experiments;
+extern const od_command od_command_export;
 extern const od_command od_command_list;
+extern const od_command od_command_logs;
+extern const od_command od_command_pause;
+extern const od_command od_command_recipes;
+extern const od_command od_command_resume;
+extern const od_command od_command_retry;
+extern const od_command od_command_set;
 extern const od_command od_command_show;
 extern const od_command od_command_submit;
+extern const od_command od_command_summary;
+extern const od_command od_command_watch;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "cli/value.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const od_column pair[] = {{NULL, false}, {NULL, false}};
@@ -118,4 +119,28 @@ od_status od_job_show_plan(const cJSON *plan) {
     od_table table = {pair, 2, {0}, false};
     add_plan(&table, plan);
     return od_table_print(&table, stdout);
+}
+
+od_status od_job_get(od_cli *cli, int64_t id, cJSON **out, od_error *error) {
+    char path[OD_CLI_PATH_BYTES];
+    snprintf(path, sizeof path, "/jobs/%" PRId64, id);
+    return od_client_json(cli->client, &(od_request){.path = path}, out, error);
+}
+
+bool od_job_is_over(const cJSON *job) {
+    static const char *const states[] = {"succeeded", "failed", "cancelled"};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(od_value_text(job, "state"), states[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+od_status od_job_has_ended(od_cli *cli, int64_t id, bool *out, od_error *error) {
+    cJSON *job = NULL;
+    OD_TRY(od_job_get(cli, id, &job, error));
+    *out = od_job_is_over(job);
+    cJSON_Delete(job);
+    return OD_OK;
 }

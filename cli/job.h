@@ -14,4 +14,10 @@ od_status od_job_say(od_cli *cli, const cJSON *job);
 // What a plan says, as a table.
 od_status od_job_show_plan(const cJSON *plan);
 
+od_status od_job_get(od_cli *cli, int64_t id, cJSON **out, od_error *error) OD_MUST_CHECK;
+
+// Whether the job has come to a state that it stays in by itself for ever.
+bool od_job_is_over(const cJSON *job);
+od_status od_job_has_ended(od_cli *cli, int64_t id, bool *out, od_error *error) OD_MUST_CHECK;
+
 #endif

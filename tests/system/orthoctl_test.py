@@ -7,7 +7,8 @@ import socket
 import subprocess
 import threading
 
-from api import WAIT_S, context, equal, finished_job, job, main, spec, test
+from api import (WAIT_S, cancel, context, equal, finished_job, job, long_job, main, spec,
+                 test, wait_for_state)
 
 ORTHOCTL = os.environ["ORTHOCTL"]
 RECIPE = """model: vit
@@ -41,7 +42,8 @@ def submit(body, *options):
 def help_and_version():
     out, _ = ctl("--help")
     verbs = [line.split()[0] for line in out.split("\n\n")[2].splitlines()]
-    assert {"submit", "list", "show"} <= set(verbs), verbs
+    assert {"submit", "list", "show", "watch", "logs", "cancel", "compare",
+            "export"} <= set(verbs), verbs
     for verb in verbs:
         assert ctl(verb, "--help")[0].startswith(f"Usage: orthoctl {verb} "), verb
         equal(ctl(verb, "--version")[0], ctl("--version")[0])
@@ -52,7 +54,8 @@ def help_and_version():
 def wrong_usage_is_2():
     for arguments in ([], ["lst"], ["list", "--nothing"], ["list", "x"], ["show"], ["show", "x"],
                       ["show", "0"], ["show", "1", "2"], ["list", "--limit", "0"], ["submit"],
-                      ["list", "--server", "127.0.0.1:1"], ["submit", "-", "--set", "x"]):
+                      ["list", "--server", "127.0.0.1:1"], ["cancel"], ["cancel", "1", "x"], ["set", "1"],
+                      ["set", "1", "--label", "x"], ["export", "1", "--format", "xml"], ["compare"], ["submit", "-", "--set", "x"]):
         ctl(*arguments, status=2, text="{}")
     assert "did you mean list?" in ctl("lst", status=2)[1]
 
@@ -186,6 +189,114 @@ def a_token_is_sent_and_never_shown():
     _, complaint = ctl("list", status=2, environment={"ORTHOD_TOKEN": "s3cret x"})
     assert "s3cret" not in complaint, complaint
     lossy.listener.close()
+
+
+@test
+def watch_ends_with_the_job():
+    out, _ = ctl("watch", finished_job())
+    equal(out, f"job {finished_job()} succeeded\n")
+    number = submit(spec("watched"))["id"]
+    out, _ = ctl("watch", number)
+    assert out.endswith(f"job {number} succeeded\n"), out
+    assert "val/acc@1 0." in out and "step " in out and "\r" not in out, out
+    equal(len(set(out.splitlines())), len(out.splitlines()), out)
+    number = long_job()
+    cancel(number)
+    _, complaint = ctl("watch", number, status=1)
+    assert f"job {number} cancelled" in complaint, complaint
+    ctl("watch", 999999, status=1)
+
+
+def start(*arguments):
+    variables = {**os.environ, "ORTHOD_SERVER": f"http://127.0.0.1:{context.daemon.port}"}
+    return subprocess.Popen([ORTHOCTL, *map(str, arguments)], env=variables,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@test
+def watch_and_logs_follow_a_running_job():
+    number = long_job()
+    wait_for_state(number, "running")
+    watch, logs, events = start("watch", number), start("logs", "-f", number), start(
+        "watch", "--json", number)
+    equal(watch.stdout.readline(), f"job {number} running\n")
+    assert logs.stdout.readline(), logs.communicate()
+    assert json.loads(events.stdout.readline())["job"] == number
+    ctl("cancel", number)
+    out, complaint = watch.communicate(timeout=WAIT_S)
+    equal((watch.returncode, complaint.count("\n")), (1, 1), out + complaint)
+    assert f"job {number} cancelled" in out, out
+    logs.communicate(timeout=WAIT_S)
+    equal(logs.returncode, 0)
+    last = events.communicate(timeout=WAIT_S)[0].splitlines()[-1]
+    equal((events.returncode, json.loads(last)["state"]), (1, "cancelled"))
+
+
+@test
+def logs_are_the_servers():
+    out, _ = ctl("logs", finished_job())
+    assert out, "the log is empty"
+    equal(ctl("logs", "-f", finished_job())[0], out)
+
+
+@test
+def jobs_are_steered():
+    one, two = long_job(), long_job()
+    out, _ = ctl("cancel", one, two)
+    equal(len(out.splitlines()), 2)
+    wait_for_state(one, "cancelled")
+    wait_for_state(two, "cancelled")
+    _, complaint = ctl("pause", one, status=1)
+    assert f"job {one}: " in complaint and "cancelled" in complaint, complaint
+    equal(ctl("delete", one), ("", ""))
+    ctl("show", one, status=1)
+    three = long_job()
+    wait_for_state(three, "running")
+    ctl("pause", three)
+    wait_for_state(three, "paused")
+    assert ctl("resume", three)[0].startswith(f"job {three} queued"), three
+    cancel(three)
+    out, _ = ctl("retry", two)
+    assert out.startswith(f"job {two} "), out
+    cancel(two)
+    out, _ = ctl("clone", finished_job(), "--set", "train.seed=9", "--set", "name=copy")
+    assert out.endswith(": copy\n"), out
+
+
+@test
+def jobs_are_described():
+    number = finished_job()
+    ctl("set", number, "--name", "renamed", "--notes", "n", "--label", "a=b", "--label", "kind=")
+    found = job(number)
+    equal((found["name"], found["notes"], found["labels"].get("a"), "kind" in found["labels"]),
+          ("renamed", "n", "b", False))
+    equal(len(json.loads(ctl("list", "--label", "a=b", "--json")[0])["jobs"]), 1)
+
+
+@test
+def numbers_come_out():
+    number = finished_job()
+    rows = ctl("export", number, "--series", "train/loss")[0].splitlines()
+    equal((rows[0], len(rows)), ("series,step,value", 11))
+    rows = ctl("export", number, "--series", "train/loss", "--format", "ndjson", "--from-step", 4)
+    equal(json.loads(rows[0].splitlines()[0])["step"], 4)
+    equal(json.loads(ctl("export", number, "--format", "json")[0])["job"], number)
+    other = submit(spec("other"))["id"]
+    out, _ = ctl("compare", number, other, "--series", "train/loss")
+    lines = out.splitlines()
+    equal((lines[0].split()[:2], lines[1].split()[:1], len(lines)), (["JOB", "NAME"], [str(number)], 3))
+    equal(len(json.loads(ctl("compare", number, other, "--json")[0])["jobs"]), 2)
+
+
+@test
+def what_the_server_has():
+    assert "fashion-mnist" in ctl("datasets")[0]
+    assert "cpu" in ctl("devices")[0]
+    assert "fashion-mnist-pair" in ctl("recipes")[0]
+    number = submit({"name": "pair", "base": spec(), "vary": {"train.seed": [0, 1]}})["id"]
+    assert " pair " in ctl("experiments")[0]
+    out, _ = ctl("summary", number)
+    assert out.startswith(f"experiment {number} running: pair: val/acc@1\nARM "), out
 
 
 if __name__ == "__main__":

@@ -27,6 +27,11 @@ tests_unit_cli_sanitize_test_SOURCES = tests/unit/cli/sanitize_test.c
 tests_unit_cli_sanitize_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_sanitize_test_LDADD = $(CLI_TEST_LIBS)
 
+cli_tests += tests/unit/cli/sse_test
+tests_unit_cli_sse_test_SOURCES = tests/unit/cli/sse_test.c
+tests_unit_cli_sse_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_sse_test_LDADD = $(CLI_TEST_LIBS)
+
 cli_tests += tests/unit/cli/table_test
 tests_unit_cli_table_test_SOURCES = tests/unit/cli/table_test.c
 tests_unit_cli_table_test_CFLAGS = $(CLI_TEST_CFLAGS)

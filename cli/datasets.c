@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+#include "cli/rows.h"
+
+static const od_option options[] = {{0}};
+
+static const od_row_cell cells[] = {
+    {{"NAME", false}, "name"},
+    {{"AVAILABLE", false}, "available"},
+    {{"FOLDER", false}, "root"},
+    {{"DETAIL", false}, "detail"},
+};
+
+static od_status show(od_cli *cli, const cJSON *answer) {
+    (void)cli;
+    return od_rows_show(cJSON_GetObjectItemCaseSensitive(answer, "datasets"), cells,
+                        sizeof cells / sizeof cells[0]);
+}
+
+static od_status run(od_cli *cli, od_error *error) {
+    return od_cli_ask(cli, &(od_request){.path = "/datasets"}, show, error);
+}
+
+const od_command od_command_datasets = {
+    .name = "datasets",
+    .purpose = "list data sets, and whether the server has them",
+    .operands = "",
+    .options = options,
+    .run = run,
+};
