@@ -39,3 +39,12 @@ bin_PROGRAMS += orthoctl
 orthoctl_SOURCES = cli/main.c
 orthoctl_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
 orthoctl_LDADD = $(CLI_LIBS)
+
+# Bash looks for the completion of a command in a file of its name.
+completiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += cli/orthoctl.bash
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(completiondir)'
+	$(INSTALL_DATA) '$(srcdir)/cli/orthoctl.bash' '$(DESTDIR)$(completiondir)/orthoctl'
+uninstall-local:
+	rm -f '$(DESTDIR)$(completiondir)/orthoctl'

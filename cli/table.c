@@ -3,6 +3,7 @@
 
 #include "cli/sanitize.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,9 +82,10 @@ static void print_cell(const od_table *table, size_t column, const size_t *width
 }
 
 od_status od_table_print(od_table *table, FILE *out) {
+    assert(table->count > 0 && table->count <= OD_TABLE_COLUMNS_MAX);
     od_status status = table->failed ? OD_E_NO_MEMORY : OD_OK;
     if (status == OD_OK) {
-        size_t widths[OD_TABLE_COLUMNS_MAX];
+        size_t widths[OD_TABLE_COLUMNS_MAX] = {0};
         measure(table, widths);
         for (size_t i = 0; has_head(table) && i < table->count; i++) {
             print_cell(table, i, widths, table->columns[i].title, out);

@@ -3,11 +3,12 @@
 """orthoctl with a real daemon. Prints TAP."""
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
 
-from api import (WAIT_S, cancel, context, equal, finished_job, job, long_job, main, spec,
+from api import (ORTHOD, SOURCES, WAIT_S, WORKER, cancel, context, equal, finished_job, get, job, long_job, main, spec,
                  test, wait_for_state)
 
 ORTHOCTL = os.environ["ORTHOCTL"]
@@ -220,14 +221,16 @@ def watch_and_logs_follow_a_running_job():
     watch, logs, events = start("watch", number), start("logs", "-f", number), start(
         "watch", "--json", number)
     equal(watch.stdout.readline(), f"job {number} running\n")
-    assert logs.stdout.readline(), logs.communicate()
+    first = logs.stdout.readline()
+    assert first, logs.communicate()
     assert json.loads(events.stdout.readline())["job"] == number
     ctl("cancel", number)
     out, complaint = watch.communicate(timeout=WAIT_S)
     equal((watch.returncode, complaint.count("\n")), (1, 1), out + complaint)
     assert f"job {number} cancelled" in out, out
-    logs.communicate(timeout=WAIT_S)
+    rest = logs.communicate(timeout=WAIT_S)[0]
     equal(logs.returncode, 0)
+    equal(first + rest, get(f"/jobs/{number}/log").body.decode(), "the log, each byte once")
     last = events.communicate(timeout=WAIT_S)[0].splitlines()[-1]
     equal((events.returncode, json.loads(last)["state"]), (1, "cancelled"))
 
@@ -254,7 +257,8 @@ def jobs_are_steered():
     wait_for_state(three, "running")
     ctl("pause", three)
     wait_for_state(three, "paused")
-    assert ctl("resume", three)[0].startswith(f"job {three} queued"), three
+    out, _ = ctl("resume", three)
+    assert re.match(f"job {three} (queued|starting|running): ", out), out
     cancel(three)
     out, _ = ctl("retry", two)
     assert out.startswith(f"job {two} "), out
@@ -297,6 +301,58 @@ def what_the_server_has():
     assert " pair " in ctl("experiments")[0]
     out, _ = ctl("summary", number)
     assert out.startswith(f"experiment {number} running: pair: val/acc@1\nARM "), out
+
+
+def complete(*words):
+    """What bash offers for the last of the words."""
+    script = ("source \"$COMPLETION\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _orthoctl; "
+              "printf '%s\\n' \"${COMPREPLY[@]}\"")
+    variables = {**os.environ, "COMPLETION": os.path.join(SOURCES, "cli", "orthoctl.bash"),
+                 "ORTHOD_SERVER": "unix:" + context.daemon.socket_path}
+    done = subprocess.run(["bash", "-euc", script, "bash", ORTHOCTL, *map(str, words)],
+                          env=variables, capture_output=True, text=True, timeout=WAIT_S, check=True)
+    return done.stdout.split()
+
+
+@test
+def bash_completes_commands_options_and_ids():
+    equal(complete("sh"), ["show"])
+    assert {"submit", "watch", "devices"} <= set(complete("")), complete("")
+    equal(complete("--server", "x", "wa"), ["watch"])
+    equal(complete("list", "--st"), ["--state"])
+    equal(complete("export", "1", "--format", "n"), ["ndjson"])
+    assert "--token-file" in complete("show", "--"), complete("show", "--")
+    assert str(finished_job()) in complete("show", ""), complete("show", "")
+    equal(complete("--server", "http://127.0.0.1:1", "show", ""), [])
+
+
+def page(name):
+    """A man page as text; its warnings are failures."""
+    done = subprocess.run(["man", "--warnings", "-E", "ascii", "-l",
+                           os.path.join(SOURCES, "docs", "man", name)],
+                          env={**os.environ, "MANWIDTH": "1000", "MANPAGER": "cat"},
+                          capture_output=True, text=True, timeout=WAIT_S, check=True)
+    equal(done.stderr, "", name)
+    return done.stdout
+
+
+def options_of(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
+
+
+@test
+def man_pages_name_every_command_and_option():
+    text = page("orthoctl.1")
+    for line in ctl("--help")[0].split("\n\n")[2].splitlines():
+        verb = line.split()[0]
+        assert re.search(rf"^ +{verb}\b", text, re.M), verb
+        missing = options_of(ctl(verb, "--help")[0]) - options_of(text)
+        equal(missing, set(), verb)
+    daemon = subprocess.run([ORTHOD, "--help"], capture_output=True, text=True, check=True).stdout
+    equal(options_of(daemon) - options_of(page("orthod.8")), set())
+    worker = subprocess.run([WORKER, "--help"], capture_output=True, text=True, check=True).stdout
+    for verb in re.findall(r"^  ([a-z]+) ", worker, re.M):
+        assert re.search(rf"^ +{verb} ", page("ortho-worker.1"), re.M), verb
 
 
 if __name__ == "__main__":
