@@ -4,6 +4,7 @@ CLEANFILES += systemd/orthod.service
 
 systemd/orthod.service: $(srcdir)/systemd/orthod.service.in
 	@mkdir -p systemd
-	sed 's,@bindir@,$(bindir),' $(srcdir)/systemd/orthod.service.in > $@
+# Brackets, so that config.status does not replace the name in here.
+	sed 's,[@]bindir[@],$(bindir),' $(srcdir)/systemd/orthod.service.in > $@
 
 all-local: systemd/orthod.service

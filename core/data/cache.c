@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+uint64_t od_cache_hash(uint64_t hash, const void *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 bool od_cache_path(const char *name, char out[OD_DATASETS_PATH_BYTES]) {
     static const struct {
         const char *variable, *below;

@@ -9,6 +9,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+// FNV-1a, 64 bits, a byte at a time: for the names of these files and for fingerprints. Start from
+// OD_CACHE_HASH_START, or go on from an earlier hash.
+#define OD_CACHE_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t od_cache_hash(uint64_t hash, const void *bytes, size_t size);
 
 // The file called name in $CACHE_DIRECTORY, $XDG_CACHE_HOME/orthod or ~/.cache/orthod. False: there
 // is no such folder to be had.

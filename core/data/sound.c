@@ -8,21 +8,11 @@
 #include "base/log.h"
 #include "core/data/cache.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { SMALL_BYTES = 1 << 20 };
-
-// FNV-1a, 64 bits.
-static uint64_t hash_of(const char *text) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
 
 void od_sound_look(const char *path, od_sound *out) {
     struct stat info;
@@ -36,7 +26,8 @@ void od_sound_look(const char *path, od_sound *out) {
                  (unsigned long long)info.st_dev, (unsigned long long)info.st_ino,
                  (long long)info.st_size, (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
                  (long long)info.st_ctim.tv_sec, info.st_ctim.tv_nsec, path);
-    snprintf(name, sizeof name, "%016llx.sound", (unsigned long long)hash_of(path));
+    snprintf(name, sizeof name, "%016llx.sound",
+             (unsigned long long)od_cache_hash(OD_CACHE_HASH_START, path, strlen(path)));
     out->note_bytes = (size_t)length;
     if (length >= (int)sizeof out->note || !od_cache_path(name, out->note_path)) {
         out->note_path[0] = '\0';

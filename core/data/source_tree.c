@@ -13,16 +13,8 @@
 
 // --- what layouts use ---------------------------------------------------------------------
 
-// 64-bit FNV-1a, a byte at a time.
-static uint64_t fold(uint64_t hash, const void *bytes, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
 static uint64_t fold_text(uint64_t hash, const char *text) {
-    return fold(hash, text, strlen(text) + 1);
+    return od_cache_hash(hash, text, strlen(text) + 1);
 }
 
 od_status od_tree_path(const od_tree *tree, char out[OD_DATASETS_PATH_BYTES], od_error *error,
@@ -52,7 +44,7 @@ od_status od_tree_note(od_tree *tree, const char *below, od_error *error) {
     const int64_t facts[] = {(int64_t)info.st_ino, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
                              info.st_size};
     tree->fingerprint = fold_text(tree->fingerprint, below);
-    tree->fingerprint = fold(tree->fingerprint, facts, sizeof facts);
+    tree->fingerprint = od_cache_hash(tree->fingerprint, facts, sizeof facts);
     return OD_OK;
 }
 
@@ -82,7 +74,7 @@ static od_status find_or_build(const od_tree *tree, const od_tree_layout *layout
     od_error ignored;
     snprintf(name, sizeof name, "%s-%s-%016llx.index", tree->facts->name,
              tree->split == OD_SPLIT_TRAIN ? "train" : "eval",
-             (unsigned long long)fold_text(UINT64_C(0xcbf29ce484222325), tree->root));
+             (unsigned long long)fold_text(OD_CACHE_HASH_START, tree->root));
     bool cached = od_cache_path(name, path);
     if (cached &&
         od_index_load(path, tree->fingerprint, tree->facts->classes, out, &ignored) == OD_OK) {

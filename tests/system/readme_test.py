@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The README's commands, run as they stand there: only the port, the programs' folder and the job's
-size differ. Each example is introduced by a comment `<!-- example: NAME -->`. Prints TAP."""
+"""The README's commands, run as they stand there, all from one folder that looks like the project's
+root after a build: only the port and the folder of a run differ. Each example is introduced by a comment `<!-- example: NAME -->`. Prints TAP."""
 
 import json
 import os
@@ -33,6 +33,9 @@ def examples():
 class Readme:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="readme-")
+        os.symlink(os.path.join(SOURCE, "recipes"), os.path.join(self.folder, "recipes"))
+        os.mkdir(os.path.join(self.folder, "build"))
+        os.symlink(os.path.realpath(WORKER), os.path.join(self.folder, "build", "ortho-worker"))
         self.log = os.path.join(self.folder, "orthod.log")
         self.examples = examples()
         with open(self.log, "wb") as log:
@@ -53,11 +56,9 @@ class Readme:
 
     def run(self, command, **more):
         command = command.replace("127.0.0.1:8420", self.address)
-        command = command.replace("@recipes/", "@" + SOURCE + "/recipes/")
-        command = command.replace("../recipes/", SOURCE + "/recipes/")
-        command = command.replace("./ortho-worker", WORKER)
         command = command.replace("/tmp/run", self.folder + "/run")
-        command = command.replace("curl ", "curl -sS --noproxy '*' --fail-with-body ", 1)
+        fail = "" if "curl -f" in command else "--fail-with-body "
+        command = command.replace("curl ", "curl -sS --noproxy '*' " + fail, 1)
         return subprocess.run(["sh", "-c", command], cwd=self.folder, timeout=PATIENCE_S,
                               capture_output=True, text=True, **more)
 
