@@ -209,9 +209,15 @@ def watch_ends_with_the_job():
 
 
 def start(*arguments):
+    """orthoctl running. Its pipes are not buffered: what readline had read too much, communicate would lose."""
     variables = {**os.environ, "ORTHOD_SERVER": f"http://127.0.0.1:{context.daemon.port}"}
     return subprocess.Popen([ORTHOCTL, *map(str, arguments)], env=variables,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+
+
+def end(process):
+    """(stdout, stderr) of what it has yet to say."""
+    return [text.decode() for text in process.communicate(timeout=WAIT_S)]
 
 
 @test
@@ -220,18 +226,18 @@ def watch_and_logs_follow_a_running_job():
     wait_for_state(number, "running")
     watch, logs, events = start("watch", number), start("logs", "-f", number), start(
         "watch", "--json", number)
-    equal(watch.stdout.readline(), f"job {number} running\n")
-    first = logs.stdout.readline()
-    assert first, logs.communicate()
+    equal(watch.stdout.readline().decode(), f"job {number} running\n")
+    first = logs.stdout.readline().decode()
+    assert first, end(logs)
     assert json.loads(events.stdout.readline())["job"] == number
     ctl("cancel", number)
-    out, complaint = watch.communicate(timeout=WAIT_S)
+    out, complaint = end(watch)
     equal((watch.returncode, complaint.count("\n")), (1, 1), out + complaint)
     assert f"job {number} cancelled" in out, out
-    rest = logs.communicate(timeout=WAIT_S)[0]
+    rest, _ = end(logs)
     equal(logs.returncode, 0)
     equal(first + rest, get(f"/jobs/{number}/log").body.decode(), "the log, each byte once")
-    last = events.communicate(timeout=WAIT_S)[0].splitlines()[-1]
+    last = end(events)[0].splitlines()[-1]
     equal((events.returncode, json.loads(last)["state"]), (1, "cancelled"))
 
 
