@@ -8,19 +8,16 @@
 #include "base/file.h"
 #include "base/utf8.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libgen.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096, DEFAULT_PORT_DIGITS = 5 };
+enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096 };
 
 const char od_config_help[] =
     "Usage: orthod [OPTION]...\n"
@@ -47,76 +44,6 @@ static od_status copy_path(char out[PATH_MAX], const char *name, const char *val
     return OD_OK;
 }
 
-static od_status parse_unix(const char *path, od_listen *out, od_error *error) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (*path == '\0' || strlen(path) >= sizeof address.sun_path) {
-        return od_error_set(error, OD_E_INVALID,
-                            "--listen unix:%s: the path must have 1 to %zu characters", path,
-                            sizeof address.sun_path - 1);
-    }
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    memcpy(&out->address, &address, sizeof address);
-    out->address_bytes = sizeof address;
-    return OD_OK;
-}
-
-// Cuts "HOST:PORT" or "[HOST]:PORT". false: it is neither.
-static bool cut_port(char *text, char **host, long *port) {
-    char *colon = strrchr(text, ':');
-    char *end = NULL;
-    if (colon == NULL || strlen(colon + 1) == 0 || strlen(colon + 1) > DEFAULT_PORT_DIGITS ||
-        colon[1] < '0' || colon[1] > '9') {
-        return false;
-    }
-    *port = strtol(colon + 1, &end, 10);
-    *colon = '\0';
-    *host = text;
-    size_t length = strlen(text);
-    if (length > 2 && text[0] == '[' && text[length - 1] == ']') {
-        text[length - 1] = '\0';
-        *host = text + 1;
-    }
-    return *end == '\0' && *port <= 65535;
-}
-
-static od_status refuse_address(const char *value, od_error *error) {
-    return od_error_set(error, OD_E_INVALID,
-                        "--listen %s: only loopback addresses are possible as there is no login "
-                        "yet; use 127.0.0.1:PORT, [::1]:PORT or unix:PATH, and ssh -L from "
-                        "elsewhere",
-                        value);
-}
-
-static od_status parse_tcp(const char *value, od_listen *out, od_error *error) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    char text[128];
-    char *host;
-    long port;
-    if (snprintf(text, sizeof text, "%s", value) >= (int)sizeof text ||
-        !cut_port(text, &host, &port)) {
-        return od_error_set(error, OD_E_INVALID,
-                            "--listen %s: is not ADDRESS:PORT (127.0.0.1:8420) or unix:PATH",
-                            value);
-    }
-    const char *numeric = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    if (inet_pton(AF_INET, numeric, &v4.sin_addr) == 1) {
-        v4.sin_port = htons((uint16_t)port);
-        memcpy(&out->address, &v4, sizeof v4);
-        out->address_bytes = sizeof v4;
-        bool loopback = ntohl(v4.sin_addr.s_addr) >> 24 == 127;
-        return loopback ? OD_OK : refuse_address(value, error);
-    }
-    if (inet_pton(AF_INET6, numeric, &v6.sin6_addr) == 1) {
-        v6.sin6_port = htons((uint16_t)port);
-        memcpy(&out->address, &v6, sizeof v6);
-        out->address_bytes = sizeof v6;
-        return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ? OD_OK : refuse_address(value, error);
-    }
-    return od_error_set(error, OD_E_INVALID,
-                        "--listen %s: the address must be numeric, such as 127.0.0.1:8420", value);
-}
-
 // --- options -------------------------------------------------------------------------------
 
 static od_status set_listen(od_config *config, const char *value, od_error *error) {
@@ -124,11 +51,7 @@ static od_status set_listen(od_config *config, const char *value, od_error *erro
         return od_error_set(error, OD_E_INVALID, "--listen: more than %d addresses",
                             OD_CONFIG_LISTEN_MAX);
     }
-    od_listen *listen = &config->listen[config->listen_count];
-    memset(listen, 0, sizeof *listen);
-    OD_TRY(copy_path(listen->text, "listen", value, error));
-    OD_TRY(strncmp(value, "unix:", 5) == 0 ? parse_unix(value + 5, listen, error)
-                                           : parse_tcp(value, listen, error));
+    OD_TRY(od_listen_parse(value, &config->listen[config->listen_count], error));
     config->listen_count++;
     return OD_OK;
 }

@@ -6,20 +6,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "daemon/listen.h"
 
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 enum { OD_CONFIG_LISTEN_MAX = 16 };
-
-// Where to listen. A TCP address is a loopback one: there is no login yet.
-typedef struct od_listen {
-    char text[PATH_MAX]; // as it was given
-    struct sockaddr_storage address;
-    socklen_t address_bytes;
-} od_listen;
 
 typedef enum od_config_action {
     OD_CONFIG_RUN,

@@ -9,6 +9,7 @@ libdaemon_a_SOURCES = \
 	daemon/exec/rundir.c daemon/exec/rundir.h \
 	daemon/exec/tail.c daemon/exec/tail.h \
 	daemon/exec/worker.c daemon/exec/worker.h \
+	daemon/listen.c daemon/listen.h \
 	daemon/notify.c daemon/notify.h \
 	daemon/queue/ask.c \
 	daemon/queue/ingest.c daemon/queue/ingest.h \
@@ -26,6 +27,6 @@ libdaemon_a_SOURCES = \
 	daemon/store/points.c daemon/store/points.h \
 	daemon/store/sql.c daemon/store/sql.h \
 	daemon/store/store.c daemon/store/store.h
-libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
+libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS) $(SYSTEMD_CFLAGS)
 
 include daemon/http/local.mk

@@ -2,17 +2,18 @@
 // orthod. main() is a table of contents; the order of start() matters:
 //
 //   1. config      nothing is touched before the usage is right
-//   2. folder      of the state; a unix socket may lie in it
-//   3. http        listens, and answers nothing before the loop runs. An address that is taken ends
+//   2. sockets     that a service manager hands over take the place of --listen
+//   3. folder      of the state; a unix socket may lie in it
+//   4. http        listens, and answers nothing before the loop runs. An address that is taken ends
 //                  the start here: no file is made, and a new folder goes again
-//   4. lock        one daemon for one state directory
-//   5. store       the database, brought up to date
-//   6. schemas     compiled in, so a fault is a fault of this program
-//   7. hub         before anything commits events
-//   8. planner
-//   9. queue       knows nothing of the jobs yet; /readyz says 503
-//  10. adopt       the queue reads the jobs, finds their workers, and starts to schedule
-//  11. ready       the service manager is told, /readyz says 200
+//   5. lock        one daemon for one state directory
+//   6. store       the database, brought up to date
+//   7. schemas     compiled in, so a fault is a fault of this program
+//   8. hub         before anything commits events
+//   9. planner
+//  10. queue       knows nothing of the jobs yet; /readyz says 503
+//  11. adopt       the queue reads the jobs, finds their workers, and starts to schedule
+//  12. ready       the service manager is told, /readyz says 200
 //
 // A stop goes the other way round and leaves the workers alone: the next daemon adopts them.
 #include <config.h>
@@ -47,6 +48,7 @@ typedef struct program {
     od_config config;
     uv_loop_t loop;
     uv_signal_t signals[2];
+    od_notify *notify;
     char new_folder[PATH_MAX]; // the first of the state directory's path that was not there, or ""
     int lock;
     int exit_status;
@@ -59,13 +61,35 @@ static void stop(program *orthod) {
 }
 
 static void on_signal(uv_signal_t *handle, int signal) {
+    program *orthod = handle->data;
     od_log(OD_LOG_INFO, "stopping; workers go on", "signal=%d", signal);
-    od_notify_send("STOPPING=1");
-    stop(handle->data);
+    if (orthod->notify != NULL) {
+        od_notify_stopping(orthod->notify);
+    }
+    stop(orthod);
 }
 
 static void publish(void *ctx, const od_event *events, size_t count) {
-    od_hub_publish(((const program *)ctx)->daemon.hub, events, count);
+    const program *orthod = ctx;
+    od_hub_publish(orthod->daemon.hub, events, count);
+    od_notify_changed(orthod->notify);
+}
+
+static void describe(void *ctx, char out[OD_NOTIFY_STATUS_BYTES]) {
+    od_queue_load load = od_queue_get_load(((const program *)ctx)->daemon.queue);
+    snprintf(out, OD_NOTIFY_STATUS_BYTES, "%zu running, %zu queued", load.running, load.queued);
+}
+
+// What a service manager hands over takes the place of --listen.
+static od_status take_sockets(od_config *config, od_error *error) {
+    static od_listen handed[OD_CONFIG_LISTEN_MAX];
+    size_t count = 0;
+    OD_TRY(od_listen_handed_over(handed, OD_CONFIG_LISTEN_MAX, &count, error));
+    if (count > 0) {
+        memcpy(config->listen, handed, count * sizeof handed[0]);
+        config->listen_count = count;
+    }
+    return OD_OK;
 }
 
 static od_status make_folder(program *orthod, od_error *error) {
@@ -150,7 +174,7 @@ static void on_ready(void *ctx, od_status status, const od_error *error) {
         od_log(OD_LOG_INFO, "ready", "listen=%s state_dir=%s cpu_slots=%" PRId64,
                orthod->config.listen[i].text, orthod->config.state_dir, orthod->config.cpu_slots);
     }
-    od_notify_send("READY=1");
+    od_notify_ready(orthod->notify);
 }
 
 static void catch_signals(program *orthod) {
@@ -169,6 +193,7 @@ static od_status start(program *orthod, od_error *error) {
     daemon->config = &orthod->config;
     daemon->started_at_ms = od_clock_wall_ms();
     OD_TRY(make_folder(orthod, error));
+    OD_TRY(od_notify_new(&orthod->loop, describe, orthod, &orthod->notify, error));
     OD_TRY(od_http_new(daemon, &daemon->http, error));
     OD_TRY(lock_state(orthod, error));
     OD_TRY(open_store(orthod, error));
@@ -190,6 +215,7 @@ static void finish(program *orthod) {
     od_planner_close(daemon->planner);
     od_store_close(daemon->store); // what was asked for is committed, and published
     od_hub_close(daemon->hub);
+    od_notify_close(orthod->notify);
     for (size_t i = 0; i < 2; i++) {
         uv_close((uv_handle_t *)&orthod->signals[i], NULL);
     }
@@ -203,6 +229,10 @@ static void finish(program *orthod) {
 }
 
 static int run(program *orthod) {
+    if (take_sockets(&orthod->config, &orthod->error) != OD_OK) {
+        fprintf(stderr, "orthod: %s\n", orthod->error.text);
+        return 1;
+    }
     if (uv_loop_init(&orthod->loop) != 0) {
         fprintf(stderr, "orthod: cannot make an event loop\n");
         return 1;

@@ -29,10 +29,13 @@ SYSTEM_TESTS += tests/fault/kill_test.py
 SYSTEM_TESTS += tests/system/weights_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)
+if HAVE_SYSTEMD
+SYSTEM_TESTS += tests/system/systemd_test.py
+endif
 LONG_TESTS =
 LONG_TESTS += tests/system/quickstart_long.py
 LONG_TESTS += tests/fault/kill_long_test.py
-EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py
+EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py tests/system/systemd_test.py
 
 check-system: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'

@@ -52,4 +52,4 @@ bin_PROGRAMS += orthod
 orthod_SOURCES = daemon/main.c
 orthod_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
 orthod_LDADD = libhttp.a libdaemon.a libweb.a libbase.a \
-	$(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(CJSON_LIBS) $(YAML_LIBS) -lm
+	$(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) -lm

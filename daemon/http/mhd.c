@@ -4,9 +4,10 @@
 
 #include "base/log.h"
 #include "daemon/http/private.h"
+#include "daemon/listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -105,22 +106,6 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
 
 // --- listening ------------------------------------------------------------------------------
 
-static void name_address(char out[OD_MHD_ADDRESS_BYTES], const struct sockaddr *address) {
-    char host[INET6_ADDRSTRLEN] = "";
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-        snprintf(out, OD_MHD_ADDRESS_BYTES, "%s:%d", host, ntohs(in->sin_port));
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        snprintf(out, OD_MHD_ADDRESS_BYTES, "[%s]:%d", host, ntohs(in6->sin6_port));
-    } else {
-        const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)address;
-        snprintf(out, OD_MHD_ADDRESS_BYTES, "unix:%s", un->sun_path);
-    }
-}
-
 // Removes a socket that a server left behind which was killed; one that answers stays.
 static od_status remove_stale_socket(const struct sockaddr *address, socklen_t size,
                                      const char *name, od_error *error) {
@@ -171,28 +156,32 @@ static od_status bind_socket(int fd, const struct sockaddr *address, socklen_t s
     return OD_OK;
 }
 
-static od_status open_socket(od_listener *listener, const struct sockaddr *address, socklen_t size,
-                             int *out, od_error *error) {
-    name_address(listener->name, address);
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static od_status open_socket(const struct sockaddr *address, socklen_t size, int *out,
+                             od_error *error) {
+    char name[OD_LISTEN_NAME_BYTES];
+    od_listen_name(name, address);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return od_error_set_errno(error, errno, "cannot listen on %s", listener->name);
+        return od_error_set_errno(error, errno, "cannot listen on %s", name);
     }
-    struct sockaddr_storage real = {0};
-    socklen_t real_size = sizeof real;
-    od_status status = bind_socket(fd, address, size, listener->name, error);
-    if (status == OD_OK && getsockname(fd, (struct sockaddr *)&real, &real_size) != 0) {
-        status = od_error_set_errno(error, errno, "%s: no name", listener->name);
-    }
+    od_status status = bind_socket(fd, address, size, name, error);
     if (status != OD_OK) {
         close(fd);
         return status;
     }
-    if (address->sa_family != AF_UNIX) {
-        name_address(listener->name, (struct sockaddr *)&real); // with the real port
-    }
-    od_guard_init(&listener->guard, (struct sockaddr *)&real);
     *out = fd;
+    return OD_OK;
+}
+
+// Reads where fd really listens, which has the port that the kernel chose.
+static od_status name_listener(od_listener *listener, int fd, od_error *error) {
+    struct sockaddr_storage real = {0};
+    socklen_t size = sizeof real;
+    if (getsockname(fd, (struct sockaddr *)&real, &size) != 0) {
+        return od_error_set_errno(error, errno, "a listening socket has no address");
+    }
+    od_listen_name(listener->name, (struct sockaddr *)&real);
+    od_guard_init(&listener->guard, (struct sockaddr *)&real);
     return OD_OK;
 }
 
@@ -226,28 +215,27 @@ static od_status watch(od_listener *listener, od_error *error) {
     return OD_OK;
 }
 
-od_status od_mhd_listen(od_mhd *mhd, const struct sockaddr *address, socklen_t size,
-                        od_error *error) {
+// Takes fd in every case. unix_path is what to remove in the end, or NULL.
+static od_status serve(od_mhd *mhd, int fd, const char *unix_path, od_error *error) {
     od_listener *listener = calloc(1, sizeof *listener);
-    int fd = -1;
     od_status status = OD_E_NO_MEMORY;
-    if (listener == NULL) {
-        return od_error_set(error, OD_E_NO_MEMORY, "no memory to listen");
+    if (listener == NULL ||
+        (unix_path != NULL && (listener->unix_path = strdup(unix_path)) == NULL)) {
+        od_error_set(error, OD_E_NO_MEMORY, "no memory to listen");
+        goto err_socket;
     }
     listener->mhd = mhd;
-    status = open_socket(listener, address, size, &fd, error);
+    status = name_listener(listener, fd, error);
     if (status != OD_OK) {
-        goto err_listener;
+        goto err_socket;
     }
-    if (address->sa_family == AF_UNIX) {
-        listener->unix_path = strdup(((const struct sockaddr_un *)(const void *)address)->sun_path);
-    }
+    // A connection that is gone again when its turn comes must not stop the loop.
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     listener->daemon = start_daemon(listener, fd);
     if (listener->daemon == NULL) {
         status =
             od_error_set(error, OD_E_INTERNAL, "%s: libmicrohttpd does not start", listener->name);
-        close(fd);
-        goto err_path;
+        goto err_socket;
     }
     status = watch(listener, error);
     if (status != OD_OK) {
@@ -257,12 +245,32 @@ od_status od_mhd_listen(od_mhd *mhd, const struct sockaddr *address, socklen_t s
     return OD_OK;
 
 err_daemon:
-    MHD_stop_daemon(listener->daemon);
-err_path:
-    free(listener->unix_path);
-err_listener:
-    free(listener);
+    MHD_stop_daemon(listener->daemon); // closes fd
+    fd = -1;
+err_socket:
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (listener != NULL) {
+        free(listener->unix_path);
+        free(listener);
+    }
     return status;
+}
+
+od_status od_mhd_listen(od_mhd *mhd, const struct sockaddr *address, socklen_t size,
+                        od_error *error) {
+    int fd = -1;
+    OD_TRY(open_socket(address, size, &fd, error));
+    return serve(mhd, fd,
+                 address->sa_family == AF_UNIX
+                     ? ((const struct sockaddr_un *)(const void *)address)->sun_path
+                     : NULL,
+                 error);
+}
+
+od_status od_mhd_adopt(od_mhd *mhd, int fd, od_error *error) {
+    return serve(mhd, fd, NULL, error);
 }
 
 const char *od_mhd_address(const od_mhd *mhd, size_t index) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "daemon/http/http.h"
+#include "daemon/listen.h"
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -16,9 +17,9 @@
 typedef struct od_mhd od_mhd;
 
 enum {
-    OD_MHD_BODY_BYTES = 1 << 20, // a larger body is 413
-    OD_MHD_ADDRESS_BYTES = 160,  // of od_mhd_address
-    OD_MHD_CONNECTIONS = 10000,  // of one listener, or what the open-files limit leaves room for
+    OD_MHD_BODY_BYTES = 1 << 20,                 // a larger body is 413
+    OD_MHD_ADDRESS_BYTES = OD_LISTEN_NAME_BYTES, // of od_mhd_address
+    OD_MHD_CONNECTIONS = 10000, // of one listener, or what the open-files limit leaves room for
 };
 
 typedef struct od_mhd_config {
@@ -35,6 +36,10 @@ od_status od_mhd_new(const od_mhd_config *config, od_mhd **out, od_error *error)
 // more is replaced. OD_E_BUSY: somebody else listens there.
 od_status od_mhd_listen(od_mhd *mhd, const struct sockaddr *address, socklen_t size,
                         od_error *error) OD_MUST_CHECK;
+
+// The same with a socket that listens already, which is taken in every case. Of a unix socket, the
+// file stays when it stops: who made it removes it.
+od_status od_mhd_adopt(od_mhd *mhd, int fd, od_error *error) OD_MUST_CHECK;
 
 // Where listener index listens ("127.0.0.1:8420", "unix:/run/orthod.sock"), or NULL.
 const char *od_mhd_address(const od_mhd *mhd, size_t index);

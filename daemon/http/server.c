@@ -26,8 +26,10 @@ od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) {
     }
     for (size_t i = 0; i < daemon->config->listen_count; i++) {
         const od_listen *listen = &daemon->config->listen[i];
-        status = od_mhd_listen(http->mhd, (const struct sockaddr *)&listen->address,
-                               listen->address_bytes, error);
+        status = listen->fd >= 0
+                     ? od_mhd_adopt(http->mhd, listen->fd, error)
+                     : od_mhd_listen(http->mhd, (const struct sockaddr *)&listen->address,
+                                     listen->address_bytes, error);
         if (status != OD_OK) {
             od_http_close(http);
             return status;

@@ -5,7 +5,7 @@
 
 #include "daemon/daemon.h"
 
-// Listens on every address of daemon->config. Requests are answered from then on; /readyz says 503
+// Listens on every address of daemon->config, or takes the socket that stands there. Requests are answered from then on; /readyz says 503
 // until daemon->ready. An address that cannot be had is one clear line in error.
 od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) OD_MUST_CHECK;
 

@@ -401,3 +401,13 @@ od_queue_slots od_queue_get_slots(const od_queue *queue) {
     return (od_queue_slots){queue->config.cpu_slots, queue->slots_free,
                             queue->config.default_threads};
 }
+
+od_queue_load od_queue_get_load(const od_queue *queue) {
+    od_queue_load load = {0};
+    for (size_t i = 0; i < queue->roster.count; i++) {
+        od_job_state state = queue->roster.items[i]->state;
+        load.running += od_states_active(state);
+        load.queued += state == OD_JOB_QUEUED;
+    }
+    return load;
+}

@@ -122,4 +122,11 @@ typedef struct od_queue_slots {
 
 od_queue_slots od_queue_get_slots(const od_queue *queue);
 
+typedef struct od_queue_load {
+    size_t running; // jobs with a worker
+    size_t queued;
+} od_queue_load;
+
+od_queue_load od_queue_get_load(const od_queue *queue);
+
 #endif

@@ -7,7 +7,7 @@
 EXTRA_DIST += tests/fuzz/fuzz_test.py tests/fuzz/seeds.py
 .PHONY: fuzzers check-fuzz fuzz
 if FUZZERS
-fuzz_cflags = $(AM_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBUV_CFLAGS) $(ZLIB_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS)
+fuzz_cflags = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBUV_CFLAGS) $(ZLIB_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS)
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 # The readers alone: all of the trainer and the daemon would take three times as long to build.
 EXTRA_LIBRARIES = tests/fuzz/libreaders.a
@@ -42,6 +42,7 @@ tests_fuzz_libreaders_a_SOURCES = \
 	daemon/http/guard.c \
 	daemon/http/range.c \
 	daemon/http/url.c \
+	daemon/listen.c \
 	daemon/queue/ingest.c \
 	daemon/queue/states.c \
 	daemon/store/events.c \
@@ -52,7 +53,7 @@ tests_fuzz_libreaders_a_SOURCES = \
 	worker/meter.c \
 	worker/rundir.c \
 	worker/state.c
-fuzz_libs = tests/fuzz/libreaders.a libbase.a $(SQLITE_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
+fuzz_libs = tests/fuzz/libreaders.a libbase.a $(SQLITE_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 fuzz_sources = tests/fuzz/fuzz.c tests/fuzz/fuzz.h
 fuzzers =
 EXTRA_PROGRAMS += $(fuzzers)

@@ -459,17 +459,6 @@ def test_help_and_version(place):
         assert done.returncode == 0 and text in done.stdout and done.stderr == "", done
 
 
-def test_the_service_manager_is_told(place):
-    path = f"{place.path}/notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(path)
-        manager.settimeout(TIMEOUT_S)
-        daemon = place.daemon(env={"NOTIFY_SOCKET": path})
-        assert manager.recv(100) == b"READY=1"
-        assert daemon.end(signal.SIGTERM) == 0
-        assert manager.recv(100) == b"STOPPING=1"
-
-
 # --- TAP ----------------------------------------------------------------------------------
 
 def main():

@@ -3,7 +3,7 @@
 if HAVE_CMOCKA
 DAEMON_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DOD_TEST_FIXTURES='"$(abs_top_srcdir)/tests/unit/daemon/fixtures"'
 DAEMON_TEST_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
-DAEMON_TEST_LIBS = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS) -lm
+DAEMON_TEST_LIBS = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS) -lm
 daemon_tests =
 check_PROGRAMS += $(daemon_tests) tests/unit/daemon/fake_worker
 TESTS += $(daemon_tests)
@@ -39,6 +39,12 @@ tests_unit_daemon_ingest_test_SOURCES = tests/unit/daemon/ingest_test.c $(world_
 tests_unit_daemon_ingest_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_ingest_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_ingest_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/listen_test
+tests_unit_daemon_listen_test_SOURCES = tests/unit/daemon/listen_test.c tests/unit/scratch.h
+tests_unit_daemon_listen_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_listen_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_listen_test_LDADD = $(DAEMON_TEST_LIBS)
 
 daemon_tests += tests/unit/daemon/planner_test
 tests_unit_daemon_planner_test_SOURCES = tests/unit/daemon/planner_test.c $(world_sources)

@@ -402,6 +402,25 @@ static void test_ipv6_and_unix_sockets(void **state) {
     assert_int_equal(access(path, F_OK), -1);
 }
 
+static void test_a_socket_that_listens_already(void **state) {
+    server *self = *state;
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    char path[SCRATCH_PATH_BYTES];
+    od_error error;
+    scratch_path(path, self->folder, "given");
+    memcpy(un.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof un), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(od_mhd_adopt(self->mhd, fd, &error), OD_OK);
+    snprintf(self->address, sizeof self->address, "%s", od_mhd_address(self->mhd, 1));
+    assert_string_equal(strstr(self->address, path), path);
+    expect(self, "GET /echo/1", "", "", "200", "id=1");
+    od_mhd_close(self->mhd);
+    self->mhd = NULL;
+    assert_int_equal(access(path, F_OK), 0); // the file is not ours
+}
+
 static void test_addresses_that_are_taken(void **state) {
     server *self = *state;
     od_error error = {0};
@@ -479,6 +498,7 @@ int main(void) {
         TEST(test_a_stop_ends_streams),
         TEST(test_many_requests_on_one_connection),
         TEST(test_ipv6_and_unix_sockets),
+        TEST(test_a_socket_that_listens_already),
         TEST(test_addresses_that_are_taken),
         TEST(test_garbage_does_no_harm),
         TEST(test_headers_that_do_not_fit),
