@@ -40,8 +40,9 @@ def write_split(folder, prefix, count):
 class Daemon:
     """An orthod that has said it is ready."""
 
-    def __init__(self, state, *options, env=None):
-        command = [ORTHOD, "--state-dir", state, "--listen", "127.0.0.1:0", "--worker", WORKER,
+    def __init__(self, state, *options, env=None, programs=None):
+        orthod, worker = programs or (ORTHOD, WORKER)
+        command = [orthod, "--state-dir", state, "--listen", "127.0.0.1:0", "--worker", worker,
                    "--cpu-slots", "2", *options]
         self.state = state
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
@@ -159,6 +160,27 @@ class Place:
     def pid(self, number):
         """Of the newest attempt's worker."""
         return [line["pid"] for line in self.lines(number) if line["type"] == "start"][-1]
+
+    def install(self, folder, change=b""):
+        """Both programs, as `make install` puts them there: by new files in place of the old ones.
+        change makes another file of the same program."""
+        os.makedirs(folder, exist_ok=True)
+        paths = [f"{folder}/{os.path.basename(program)}" for program in (ORTHOD, WORKER)]
+        for program, path in zip((ORTHOD, WORKER), paths):
+            shutil.copy(program, path + ".new")
+            with open(path + ".new", "ab") as file:
+                file.write(change)
+            os.replace(path + ".new", path)
+        return paths
+
+    def wait_line(self, number, test):
+        """Waits for a line of events.ndjson, with or without a daemon."""
+        path = f"{self.state}/runs/{number}/events.ndjson"
+        with subprocess.Popen(["tail", "-n", "+1", "-f", path], stdout=subprocess.PIPE) as tail:
+            try:
+                return next(line for line in map(json.loads, tail.stdout) if test(line))
+            finally:
+                tail.kill()
 
     def is_alive(self, number):
         with open(f"{self.state}/runs/{number}/lock") as lock:
@@ -312,6 +334,35 @@ def test_a_stop_leaves_workers_alone(place):
     os.kill(pid, signal.SIGCONT)
     assert daemon.wait_end(number)["state"] == "succeeded"
     assert_told_once(place, daemon, number, 360)
+
+
+def test_an_upgrade_under_two_running_jobs(place):
+    """What the unit does at an upgrade: new programs, SIGTERM to the main process alone, a start."""
+    programs = place.install(f"{place.path}/bin")
+    old = place.daemon(programs=programs)
+    numbers = [old.submit(place.spec(80)) for _ in range(2)]
+    waiting = old.submit(place.spec(1))
+    for number in numbers:
+        old.wait_step(number, 5)
+    workers = [place.pid(number) for number in numbers]
+    place.install(f"{place.path}/bin", change=b"upgraded")
+    assert old.end(signal.SIGTERM) == 0
+    # They train on with nobody there, each with the program that it was started with.
+    for number, worker in zip(numbers, workers):
+        seen = max(line["step"] for line in place.lines(number) if line["type"] == "metrics")
+        place.wait_line(number, lambda line: line["type"] == "metrics" and line["step"] > seen)
+        assert os.readlink(f"/proc/{worker}/exe") == f"{programs[1]} (deleted)"
+    new = place.daemon(programs=programs)
+    assert os.readlink(f"/proc/{new.process.pid}/exe") == programs[0]
+    assert [new.job(number)["state"] for number in numbers] == ["running"] * 2
+    assert new.job(waiting)["state"] == "queued"
+    for number, worker in zip(numbers, workers):
+        assert new.wait_end(number)["state"] == "succeeded"
+        assert new.job(number)["attempt"] == 1 and place.pid(number) == worker
+        assert [line["step"] for line in place.lines(number) if line["type"] == "start"] == [0]
+        assert_told_once(place, new, number, 960)
+    assert new.wait_end(waiting)["state"] == "succeeded"
+    assert_told_once(place, new, waiting, 12)
 
 
 def test_a_killed_worker_goes_on_from_its_checkpoint(place):
