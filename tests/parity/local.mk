@@ -19,8 +19,14 @@ PARITY_WEIGHTS = \
 	start-default start-rezero start-rezero_constrained start-rescale_stream $(PARITY_DRAWN)
 # Runs of ResNets, whose weights follow from a formula.
 RESNET_CASES = \
-	resnet18-accumulate resnet18-feature-adam resnet18-feature-sgd resnet18-linear-sgd \
-	resnet50-feature-sgd
+	resnet101-global-sgd resnet152-linear-adam resnet18-accumulate \
+	resnet18-conv1x1-feature-adam resnet18-conv1x1-global-sgd resnet18-drawn \
+	resnet18-feature-adam resnet18-feature-sgd resnet18-global-adam resnet18-global-sgd \
+	resnet18-linear-adam resnet18-linear-sgd resnet18-negative-adam resnet18-negative-sgd \
+	resnet18-rescale_stream-global-adam resnet18-rescale_stream-linear-sgd \
+	resnet18-rezero-feature-adam resnet18-rezero-linear-sgd \
+	resnet18-rezero_constrained-feature-sgd resnet18-rezero_constrained-linear-adam \
+	resnet34-feature-adam resnet50-feature-sgd
 EXTRA_DIST += \
 	$(RESNET_CASES:%=tests/parity/data/%.json) \
 	tests/parity/resnet.py \
@@ -51,13 +57,15 @@ SYSTEM_TESTS += tests/parity/weights_from_torch.py
 
 if HAVE_CMOCKA
 PARITY_CFLAGS = $(CORE_TEST_CFLAGS) -DPARITY_DATA='"$(abs_top_srcdir)/tests/parity/data"'
+resnet_tests = tests/parity/resnet_connections_test tests/parity/resnet_depths_test \
+	tests/parity/resnet_patterns_test
 check_PROGRAMS += tests/parity/images_test tests/parity/ops_test tests/parity/parity_test \
-	tests/parity/pixels_test tests/parity/resnet_parity_test
+	tests/parity/pixels_test $(resnet_tests)
 TESTS += tests/parity/images_test tests/parity/ops_test tests/parity/pixels_test
 # Whole runs on each backend say nothing more under the sanitizers than the unit tests' runs do,
 # and take minutes there.
 if !SANITIZERS
-TESTS += tests/parity/parity_test tests/parity/resnet_parity_test
+TESTS += tests/parity/parity_test $(resnet_tests)
 endif
 
 tests_parity_images_test_SOURCES = tests/parity/cmocka_headers.h tests/parity/images_test.c
@@ -80,12 +88,25 @@ tests_parity_parity_test_SOURCES = \
 tests_parity_parity_test_CFLAGS = $(PARITY_CFLAGS)
 tests_parity_parity_test_LDADD = $(CORE_TEST_LIBS)
 
-tests_parity_resnet_parity_test_SOURCES = \
+resnet_run_sources = \
 	tests/parity/cmocka_headers.h \
 	tests/parity/fixture.c tests/parity/fixture.h \
-	tests/parity/resnet_parity_test.c
-tests_parity_resnet_parity_test_CFLAGS = $(PARITY_CFLAGS)
-tests_parity_resnet_parity_test_LDADD = $(CORE_TEST_LIBS)
+	tests/parity/resnet_run.c tests/parity/resnet_run.h
+
+tests_parity_resnet_connections_test_SOURCES = $(resnet_run_sources) \
+	tests/parity/resnet_connections_test.c
+tests_parity_resnet_connections_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_resnet_connections_test_LDADD = $(CORE_TEST_LIBS)
+
+tests_parity_resnet_depths_test_SOURCES = $(resnet_run_sources) \
+	tests/parity/resnet_depths_test.c
+tests_parity_resnet_depths_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_resnet_depths_test_LDADD = $(CORE_TEST_LIBS)
+
+tests_parity_resnet_patterns_test_SOURCES = $(resnet_run_sources) \
+	tests/parity/resnet_patterns_test.c
+tests_parity_resnet_patterns_test_CFLAGS = $(PARITY_CFLAGS)
+tests_parity_resnet_patterns_test_LDADD = $(CORE_TEST_LIBS)
 
 tests_parity_pixels_test_SOURCES = \
 	tests/parity/cmocka_headers.h \

@@ -6,17 +6,16 @@
     resnet_cases.py --verify   computes them anew and compares with data/, printing TAP
 
 A ResNet-18 has 11 million weights, so that no file holds any: images and start weights come from a
-hash of their index, which resnet_parity_test.c computes too, and of the end each tensor leaves the
-length of its update and its inner products with a few vectors of signs.
+hash of their index, which resnet_run.c computes too, and of the end each tensor leaves the
+length of its update and a few sums of its elements with random signs.
 
-Batch norms over few samples and the kinks of ReLU magnify rounding. Images of 12 x 12 in batches of 8
-leave 32 values a channel in the last stage, and the learning rates are so small that the losses of
-PyTorch's float32 run and its float64 run differ by 1e-5 at most, but by 3e-4 in ResNet-50 (`drift` in
-the fixtures). Updates drift by more: one ReLU whose input rounding moves over zero in the last stage
-changes the gradients of all stages before by 1 to 2%, and a bias in front of a batch norm has no
-gradient but rounding.
+The kinks of ReLU magnify rounding: one input that rounding moves over zero in the last stage changes
+the gradients of all stages before by 1 to 2%. So batch norms start with biases of +-NORM_BIAS, which
+leave half of the channels firmly on and half firmly off. A bias in front of a batch norm has no
+gradient but rounding; weight decay gives it an update.
 """
 import copy
+import json
 import os
 import sys
 import tempfile
@@ -27,33 +26,62 @@ from torch import nn
 import generate
 import training
 
-SIDE, CLASSES, SAMPLES, EVAL_SAMPLES = 12, 10, 40, 24
-SIGN_VECTORS = 8
+SIDE, CLASSES, SAMPLES, EVAL_SAMPLES = 10, 10, 40, 24
+SKETCH, SKETCH_SEED, NORM_SEED = 8, 1000, 500
+NORM_BIAS = 3
+EXACT_STEPS = 2
 MASK = 0xFFFFFFFF
 
-_ORTHOGONAL = {"residual.connection": "orthogonal", "residual.method": "feature"}
-_LINEAR = {"residual.connection": "linear"}
-_SGD = {"train.optimizer.type": "sgd", "train.optimizer.lr": 1e-3}
-_ADAM = {"train.optimizer.type": "adam", "train.optimizer.lr": 1e-5}
-_COMMON = {"data.limit_train": SAMPLES, "data.limit_eval": EVAL_SAMPLES, "train.batch_size": 8,
-           "train.epochs": 4}
+CONNECTIONS = {"linear": generate.LINEAR, "negative": generate.NEGATIVE,
+               "feature": generate.FEATURE, "global": generate.GLOBAL}
+PATTERNS = {
+    "rezero": {"residual.pattern": "rezero"},
+    "rezero_constrained": {"residual.pattern": "rezero_constrained"},
+    "rescale_stream": {"residual.pattern": "rescale_stream"},
+    "conv1x1": {"residual.pattern": "rescale_stream", "residual.rescale_mode": "conv1x1"},
+}
+OPTIMIZERS = {
+    "sgd": {"train.optimizer.type": "sgd", "train.optimizer.lr": 1e-3},
+    "adam": {"train.optimizer.type": "adam", "train.optimizer.lr": 1e-4},
+}
+_COMMON = {"model.arch": "resnet18", "data.limit_train": SAMPLES, "data.limit_eval": EVAL_SAMPLES,
+           "train.batch_size": 8, "train.epochs": 4, "train.optimizer.weight_decay": 0.5}
 
 # name: channels of the images, changes to the specification
 CASES = {
-    "resnet18-linear-sgd": (3, {**_LINEAR, **_SGD, "model.arch": "resnet18",
-                                "train.max_steps": 6}),
-    "resnet18-feature-sgd": (3, {**_ORTHOGONAL, **_SGD, "model.arch": "resnet18",
-                                 "train.optimizer.lr": 1e-4}),
-    "resnet18-feature-adam": (3, {**_ORTHOGONAL, **_ADAM, "model.arch": "resnet18",
-                                  "train.max_steps": 6}),
-    "resnet18-accumulate": (1, {**_ORTHOGONAL, **_SGD, "model.arch": "resnet18",
+    f"resnet18-{connection}-{optimizer}": (3, {**CONNECTIONS[connection], **OPTIMIZERS[optimizer]})
+    for connection in CONNECTIONS for optimizer in OPTIMIZERS
+}
+# Each pattern with either optimizer and with either kind of branch.
+_PATTERNED = {"rezero": ("linear", "feature"), "rezero_constrained": ("feature", "linear"),
+              "rescale_stream": ("linear", "global"), "conv1x1": ("global", "feature")}
+CASES |= {
+    f"resnet18-{pattern}-{connection}-{optimizer}": (3, {
+        **PATTERNS[pattern], **CONNECTIONS[connection], **OPTIMIZERS[optimizer]})
+    for pattern, connections in _PATTERNED.items()
+    for optimizer, connection in zip(OPTIMIZERS, connections)
+}
+CASES |= {
+    # Batches of eight in two pairs and one alone an epoch.
+    "resnet18-accumulate": (1, {**CONNECTIONS["feature"], **OPTIMIZERS["sgd"],
                                 "model.layernorm_head": True, "train.label_smoothing": 0.1,
                                 "train.batch_size": 16, "train.grad_accumulate_steps": 2,
-                                "residual.blocks": [0, 3, 6], "train.max_steps": 4,
-                                "train.optimizer.lr": 3e-4}),
-    "resnet50-feature-sgd": (3, {**_ORTHOGONAL, **_SGD, "model.arch": "resnet50",
-                                 "train.max_steps": 3, "train.optimizer.lr": 1e-4}),
+                                "residual.blocks": [0, 3, 6], "residual.eps": 0.5,
+                                "train.epochs": 7, "train.max_steps": 20}),
+    "resnet18-drawn": (3, {**CONNECTIONS["global"], **PATTERNS["rezero"], **OPTIMIZERS["adam"],
+                           "residual.probability": 0.5, "residual.perturbation": 0.1}),
+    "resnet50-feature-sgd": (3, {**CONNECTIONS["feature"], **OPTIMIZERS["sgd"],
+                                 "model.arch": "resnet50"}),
 }
+# Of these many tensors no digests are kept: what updates do shows in the steps after.
+DEEP = {
+    f"{arch}-{connection}-{optimizer}": (3, {**CONNECTIONS[connection], **OPTIMIZERS[optimizer],
+                                             "model.arch": arch, "train.max_steps": 3})
+    for arch, connection, optimizer in (("resnet34", "feature", "adam"),
+                                        ("resnet101", "global", "sgd"),
+                                        ("resnet152", "linear", "adam"))
+}
+CASES |= DEEP
 
 
 def spec_of(name):
@@ -77,6 +105,10 @@ def noise(count, seed):
     return ((hashed(count, seed) >> 8).float() - 2**23) / 2**23
 
 
+def signs(bits):
+    return 1 - 2 * (bits >> 31).float()
+
+
 def images_of(split, channels):
     """As orthod loads them, [n, channels, height, width]; mean 0.5 and deviation 0.25."""
     count = SAMPLES if split == "train" else EVAL_SAMPLES
@@ -90,9 +122,12 @@ def images_of(split, channels):
 
 
 def start_weights(model):
-    """Uniform in PyTorch's bounds; what PyTorch starts at 0 or 1 is shaken a little."""
-    bounds = {}
+    """Uniform in PyTorch's bounds; what PyTorch starts at 0, 1 or an identity is shaken a little, and
+    a batch norm's biases are moved up or down."""
+    bounds, norms = {}, set()
     for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            norms.add(f"{name}.bias")
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             fan_in = torch.tensor(float(module.weight[0].numel()))
             bounds[name] = 1 / fan_in.sqrt()
@@ -100,64 +135,86 @@ def start_weights(model):
     for index, (name, tensor) in enumerate(weights.items()):
         module = name.rpartition(".")[0]
         drawn = noise(tensor.numel(), 100 + index).reshape(tensor.shape)
-        if module in bounds:
+        if name.endswith("conv_rescale_proj.weight"):
+            weights[name] = tensor + drawn / 16
+        elif module in bounds:
             weights[name] = drawn * bounds[module]
         elif tensor.dim() == 1:
             weights[name] = tensor + drawn / 4
+        if name in norms:
+            weights[name] += NORM_BIAS * signs(hashed(tensor.numel(), NORM_SEED + index))
     return weights
 
 
-def digests(start, end32, end64):
-    """name: [the length of the update, how far rounding moved it, products with signs...]."""
+def digests(start, end):
+    """name: [the length of the update, sums of its elements with signs...]."""
     found = {}
     for index, (name, begin) in enumerate(start.items()):
         if begin.dim() == 0:
             continue
-        update = (end32[name].double() - begin.double()).flatten()
-        drift = (end32[name].double() - end64[name].double()).norm().item()
-        signs = [1 - 2 * (hashed(update.numel(), 1000 * (index + 1) + k) >> 31).double()
-                 for k in range(SIGN_VECTORS)]
-        products = [(update * sign).sum().item() for sign in signs]
-        found[name] = [float(f"{value:.8g}") for value in (update.norm().item(), drift, *products)]
+        update = (end[name].double() - begin.double()).flatten()
+        bits = hashed(update.numel(), SKETCH_SEED + index)
+        sums = torch.zeros(SKETCH, dtype=torch.float64)
+        sums.index_add_(0, bits % SKETCH, signs(bits) * update)
+        found[name] = rounded([update.norm().item(), *sums.tolist()], 6)
     return found
 
 
-def train(spec, weights, dtype, images):
-    run = training.Run(spec, weights, dtype, images["train"])
-    steps = [run.advance() for _ in range(run.steps)]
-    return steps, training.evaluate(run.model, data=images["test"]), run.model.state_dict()
+def rounded(values, digits):
+    return [float(f"{value:.{digits}g}") for value in values]
 
 
-def farthest(steps32, steps64, key):
-    return max(generate.relative(a[key], b[key]) for a, b in zip(steps32, steps64))
+def short(step):
+    """A step with statistics in fewer digits."""
+    rows = []
+    for row in step["statistics"]:
+        row = {**row, "values": rounded(row["values"], 8)}
+        if "extras" in row:
+            row["extras"] = dict(zip(row["extras"], rounded(row["extras"].values(), 8)))
+        rows.append(row)
+    return {**step, "statistics": rows}
 
 
 def case_of(name):
     spec, channels = spec_of(name), CASES[name][0]
     start = start_weights(training.build(spec, channels))
     images = {split: images_of(split, channels) for split in ("train", "test")}
-    steps32, eval32, end32 = train(spec, start, torch.float32, images)
-    steps64, eval64, end64 = train(spec, start, torch.float64, images)
-    shown = (1, 2, len(steps32))
+    run = training.Run(spec, start, torch.float32, images["train"])
+    steps = [short(run.advance()) for _ in range(run.steps)]
+    evaluation = training.evaluate(run.model, None, run.micro, spec["train"]["seed"], run.step,
+                                   images["test"])
+    end = run.model.state_dict()
+    exact = training.Run(spec, start, torch.float64, images["train"])
     return {
         "case": name,
         "torch": torch.__version__,
         "spec": spec,
         "images": {"side": SIDE, "channels": channels, "classes": CLASSES},
-        "steps": [{key: value for key, value in step.items()
-                   if key != "statistics" or step["step"] in shown} for step in steps32],
-        "eval": eval32,
-        "batches_tracked": end32["pre.1.num_batches_tracked"].item(),
-        "float64": {"losses": [step["loss"] for step in steps64], "eval_loss": eval64["loss"]},
-        "drift": {"loss": farthest(steps32, steps64, "loss"),
-                  "grad_norm": farthest(steps32, steps64, "grad_norm"),
-                  "eval_loss": generate.relative(eval32["loss"], eval64["loss"])},
-        "digests": digests(start, end32, end64),
+        "norm_bias": NORM_BIAS,
+        "steps": steps,
+        "eval": evaluation,
+        "batches_tracked": end["pre.1.num_batches_tracked"].item(),
+        "float64": {"losses": [exact.advance()["loss"] for _ in range(EXACT_STEPS)]},
+        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "digests": None if name in DEEP else digests(start, end),
     }
 
 
 def write(folder, name):
     generate.write_text(os.path.join(folder, f"{name}.json"), case_of(name))
+
+
+def differing_digests(folder, name):
+    """Tensors whose end is not the committed one, as a list of sentences."""
+    digests_of = []
+    for place in (generate.DATA, folder):
+        with open(os.path.join(place, f"{name}.json"), encoding="ascii") as file:
+            digests_of.append(json.load(file)["digests"] or {})
+    old, new = digests_of
+    if old.keys() != new.keys():
+        return ["other tensors"]
+    return [f"the update of {tensor} differs" for tensor, digest in old.items()
+            if max(abs(a - b) for a, b in zip(digest, new[tensor])) > 1e-3 * digest[0]]
 
 
 def verify():
@@ -166,7 +223,7 @@ def verify():
     for number, name in enumerate(CASES, 1):
         with tempfile.TemporaryDirectory() as folder:
             write(folder, name)
-            found = generate.differences(folder, name)
+            found = generate.differences(folder, name) + differing_digests(folder, name)
         failed += bool(found)
         print(f"{'not ok' if found else 'ok'} {number} - {name}")
         for line in found:
