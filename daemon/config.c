@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options are rows of one table, read by the same functions from the command line ("--name value",
 // "--name=value") and from the file ("name = value"). The file is read first, so that the command
-// line can replace what it says.
+// line can replace what it says. Reading ends at the first fault, or goes on to hear of all.
 #include "daemon/config.h"
 
 #include "base/buffer.h"
@@ -21,7 +21,10 @@ enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096 };
 
 const char od_config_help[] =
     "Usage: orthod [OPTION]...\n"
+    "       orthod check-config [OPTION]...\n"
     "Queues training runs, starts them, stores and serves what they measure.\n"
+    "check-config says all that is wrong with the options and their file, or \"ok\",\n"
+    "and changes nothing.\n"
     "\n"
     "  --listen ADDRESS:PORT|unix:PATH  where to serve HTTP; may be repeated\n"
     "                                   (127.0.0.1:8420; [::1]:PORT for IPv6)\n"
@@ -33,6 +36,30 @@ const char od_config_help[] =
     "  --config FILE                    lines of NAME = VALUE with the names above\n"
     "  --help                           print this and exit\n"
     "  --version                        print the version and exit\n";
+
+// --- faults --------------------------------------------------------------------------------
+
+typedef struct config_faults {
+    od_config_tell *tell; // NULL: reading ends at the first one
+    void *ctx;
+    od_status first; // OD_OK: nothing is wrong so far
+    od_error error;  // of the first one
+} config_faults;
+
+// Whether to go on.
+static bool passed(config_faults *faults, od_status status, const od_error *error) {
+    if (status == OD_OK) {
+        return true;
+    }
+    if (faults->first == OD_OK) {
+        faults->first = status;
+        faults->error = *error;
+    }
+    if (faults->tell != NULL) {
+        faults->tell(faults->ctx, error->text);
+    }
+    return faults->tell != NULL;
+}
 
 // --- values --------------------------------------------------------------------------------
 
@@ -161,23 +188,27 @@ static od_status refuse_bytes(const od_buffer *text, const char *path, od_error 
     return OD_OK;
 }
 
-static od_status read_config_file(od_config *config, const char *path, od_error *error) {
+// false: reading ends here.
+static bool read_config_file(od_config *config, const char *path, config_faults *faults) {
     od_buffer text = {0};
-    od_status status = od_file_read(path, CONFIG_FILE_MAX_BYTES, &text, error);
+    od_error error;
+    od_status status = od_file_read(path, CONFIG_FILE_MAX_BYTES, &text, &error);
     if (status == OD_OK) {
-        status = refuse_bytes(&text, path, error);
+        status = refuse_bytes(&text, path, &error);
     }
+    bool go_on = passed(faults, status, &error);
     int number = 0;
-    char *rest = text.data;
-    for (char *line; status == OD_OK && (line = strsep(&rest, "\n")) != NULL;) {
+    char *rest = status == OD_OK ? text.data : NULL;
+    for (char *line; go_on && (line = strsep(&rest, "\n")) != NULL;) {
         number++;
-        status = read_file_line(config, line, error);
+        status = read_file_line(config, line, &error);
         if (status != OD_OK) {
-            od_error_prefix(error, "%s, line %d", path, number);
+            od_error_prefix(&error, "%s, line %d", path, number);
         }
+        go_on = passed(faults, status, &error);
     }
     od_buffer_fini(&text);
-    return status;
+    return go_on;
 }
 
 // --- the command line ----------------------------------------------------------------------
@@ -221,37 +252,53 @@ static bool read_action(int argc, char **argv, od_config *out) {
     return false;
 }
 
-// One pass for --config alone, then one for the rest, which wins.
-static od_status read_arguments(int argc, char **argv, bool files, od_config *out,
-                                od_error *error) {
+// The first pass: --config alone. What cannot be read is left to the second.
+static bool read_files(int argc, char **argv, od_config *out, config_faults *faults) {
+    size_t length = 0;
+    const char *name = NULL;
+    const char *value = NULL;
+    od_error later;
+    for (int i = 1; i < argc; i++) {
+        if (read_argument(argc, argv, &i, &name, &length, &value, &later) == OD_OK &&
+            is_config(name, length) && !read_config_file(out, value, faults)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static od_status set_option(od_config *out, const char *name, size_t length, const char *value,
+                            bool *listened, od_error *error) {
+    const config_option *option = find_option(name, length);
+    if (option == NULL) {
+        return od_error_set(error, OD_E_INVALID,
+                            "--%.*s: there is no such option; see orthod --help", (int)length,
+                            name);
+    }
+    if (option->set == set_listen && !*listened) {
+        *listened = true;
+        out->listen_count = 0;
+    }
+    return option->set(out, value, error);
+}
+
+// The second pass: everything else, which wins over the files.
+static bool read_arguments(int argc, char **argv, od_config *out, config_faults *faults) {
     size_t length = 0;
     const char *name = NULL;
     const char *value = NULL;
     bool listened = false;
+    od_error error;
     for (int i = 1; i < argc; i++) {
-        OD_TRY(read_argument(argc, argv, &i, &name, &length, &value, error));
-        if (is_config(name, length)) {
-            if (files) {
-                OD_TRY(read_config_file(out, value, error));
-            }
-            continue;
+        od_status status = read_argument(argc, argv, &i, &name, &length, &value, &error);
+        if (status == OD_OK && !is_config(name, length)) {
+            status = set_option(out, name, length, value, &listened, &error);
         }
-        const config_option *option = find_option(name, length);
-        if (option == NULL) {
-            return od_error_set(error, OD_E_INVALID,
-                                "--%.*s: there is no such option; see orthod --help", (int)length,
-                                name);
+        if (!passed(faults, status, &error)) {
+            return false;
         }
-        if (files) {
-            continue;
-        }
-        if (option->set == set_listen && !listened) {
-            listened = true;
-            out->listen_count = 0;
-        }
-        OD_TRY(option->set(out, value, error));
     }
-    return OD_OK;
+    return true;
 }
 
 // --- defaults ------------------------------------------------------------------------------
@@ -327,33 +374,62 @@ static od_status make_absolute(char path[PATH_MAX], od_error *error) {
     return OD_OK;
 }
 
-static od_status fill_defaults(od_config *out, od_error *error) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (out->listen_count == 0) {
-        OD_TRY(set_listen(out, "127.0.0.1:8420", error));
-    }
+static od_status find_listen(od_config *out, od_error *error) {
+    return out->listen_count > 0 ? OD_OK : set_listen(out, "127.0.0.1:8420", error);
+}
+
+static od_status find_state_dir(od_config *out, od_error *error) {
     if (out->state_dir[0] == '\0') {
         OD_TRY(default_state_dir(out, error));
     }
-    OD_TRY(make_absolute(out->state_dir, error));
+    return make_absolute(out->state_dir, error);
+}
+
+static od_status find_worker(od_config *out, od_error *error) {
     if (out->worker[0] == '\0') {
         OD_TRY(default_worker(out, error));
     }
     OD_TRY(make_absolute(out->worker, error));
+    return check_worker(out, error);
+}
+
+static bool fill_defaults(od_config *out, config_faults *faults) {
+    static od_status (*const find[])(od_config *, od_error *) = {find_listen, find_state_dir,
+                                                                 find_worker};
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (out->cpu_slots == 0) {
         out->cpu_slots = cores > 0 ? cores : 1;
     }
     out->default_threads = out->cpu_slots > 1 ? out->cpu_slots / 2 : 1;
-    return check_worker(out, error);
+    for (size_t i = 0; i < sizeof find / sizeof find[0]; i++) {
+        od_error error;
+        if (!passed(faults, find[i](out, &error), &error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_all(int argc, char **argv, od_config *out, config_faults *faults) {
+    memset(out, 0, sizeof *out);
+    out->log_level = OD_LOG_INFO;
+    if (!read_action(argc, argv, out)) {
+        (void)(read_files(argc, argv, out, faults) && read_arguments(argc, argv, out, faults) &&
+               fill_defaults(out, faults));
+    }
 }
 
 od_status od_config_read(int argc, char **argv, od_config *out, od_error *error) {
-    memset(out, 0, sizeof *out);
-    out->log_level = OD_LOG_INFO;
-    if (read_action(argc, argv, out)) {
-        return OD_OK;
+    config_faults faults = {0};
+    read_all(argc, argv, out, &faults);
+    if (faults.first != OD_OK) {
+        *error = faults.error;
     }
-    OD_TRY(read_arguments(argc, argv, true, out, error));
-    OD_TRY(read_arguments(argc, argv, false, out, error));
-    return fill_defaults(out, error);
+    return faults.first;
+}
+
+od_status od_config_check(int argc, char **argv, od_config *out, od_config_tell *tell, void *ctx) {
+    config_faults faults = {.tell = tell, .ctx = ctx};
+    read_all(argc, argv, out, &faults);
+    return faults.first;
 }

@@ -34,6 +34,14 @@ typedef struct od_config {
 // Reads arguments, file and environment. OD_E_INVALID: wrong usage (exit 2); anything else: 1.
 od_status od_config_read(int argc, char **argv, od_config *out, od_error *error) OD_MUST_CHECK;
 
+// One fault, in one line, with its option or its file and line.
+typedef void od_config_tell(void *ctx, const char *fault);
+
+// The same, but goes on to the end and tells of every fault. Returns the first one's status. out is
+// whole only for OD_OK. Changes nothing.
+od_status od_config_check(int argc, char **argv, od_config *out, od_config_tell *tell,
+                          void *ctx) OD_MUST_CHECK;
+
 extern const char od_config_help[];
 
 #endif

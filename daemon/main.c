@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// orthod. main() is a table of contents; the order of start() matters:
+// orthod, when it is a daemon (command.h has what else it can do). main() is a table of contents;
+// the order of start() matters:
 //
 //   1. config      nothing is touched before the usage is right
 //   2. sockets     that a service manager hands over take the place of --listen
@@ -16,12 +17,11 @@
 //  12. ready       the service manager is told, /readyz says 200
 //
 // A stop goes the other way round and leaves the workers alone: the next daemon adopts them.
-#include <config.h>
-
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/schemas.h"
+#include "daemon/command.h"
 #include "daemon/daemon.h"
 #include "daemon/http/server.h"
 #include "daemon/notify.h"
@@ -255,17 +255,16 @@ static int run(program *orthod) {
 int main(int argc, char **argv) {
     static program orthod;
     od_error error;
+    od_command *command = od_command_find(argc, argv);
+    if (command != NULL) {
+        return command(argc - 1, argv + 1);
+    }
     od_status status = od_config_read(argc, argv, &orthod.config, &error);
     if (status != OD_OK) {
         fprintf(stderr, "orthod: %s\n", error.text);
         return status == OD_E_INVALID ? 2 : 1;
     }
-    if (orthod.config.action == OD_CONFIG_HELP) {
-        fputs(od_config_help, stdout);
-        return 0;
-    }
-    if (orthod.config.action == OD_CONFIG_VERSION) {
-        puts(PACKAGE_STRING);
+    if (od_command_answer(&orthod.config)) {
         return 0;
     }
     od_log_set_level(orthod.config.log_level);

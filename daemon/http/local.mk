@@ -49,7 +49,7 @@ libhttp_a_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
 
 # The program: everything above libdaemon.a, and main().
 bin_PROGRAMS += orthod
-orthod_SOURCES = daemon/main.c
+orthod_SOURCES = daemon/command.c daemon/command.h daemon/main.c
 orthod_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
 orthod_LDADD = libhttp.a libdaemon.a libweb.a libbase.a \
 	$(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) -lm

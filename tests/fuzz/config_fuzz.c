@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The daemon's --config file.
+// The daemon's --config file, and that a check finds a fault where a start does.
 #include "daemon/config.h"
 #include "tests/fuzz/fuzz.h"
+
+static void note_fault(void *ctx, const char *fault) {
+    FUZZ_CHECK(fault[0] != '\0');
+    *(size_t *)ctx += 1;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static od_config config;
@@ -9,7 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *arguments[] = {name, option, path, worker, NULL};
     od_error error = {0};
     snprintf(path, sizeof path, "%s", fuzz_file(0, data, size));
-    if (od_config_read(4, arguments, &config, &error) != OD_OK) {
+    size_t faults = 0;
+    od_status checked = od_config_check(4, arguments, &config, note_fault, &faults);
+    od_status status = od_config_read(4, arguments, &config, &error);
+    FUZZ_CHECK(checked == status && (faults > 0) == (status != OD_OK));
+    if (status != OD_OK) {
         FUZZ_CHECK(error.text[0] != '\0');
         return 0;
     }

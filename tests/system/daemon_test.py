@@ -504,6 +504,27 @@ def test_wrong_usage(place):
     assert not os.path.exists(place.state)
 
 
+def test_check_config(place):
+    def check(*options):
+        done = subprocess.run([ORTHOD, "check-config", "--state-dir", place.state, *options],
+                              capture_output=True, text=True, timeout=TIMEOUT_S)
+        return done.returncode, done.stdout, done.stderr.splitlines()
+
+    path = f"{place.path}/orthod.conf"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"# mine\ncpu-slots = 2\nworker = {WORKER}\nlisten = 127.0.0.1:0\n")
+    assert check("--config", path) == (0, "ok\n", [])
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("colour = red\nlisten = 0.0.0.0:80\n")
+    status, said, faults = check("--config", path, "--cpu-slots", "many")
+    assert (status, said, len(faults)) == (2, "", 3), faults
+    assert faults[0] == f"orthod: {path}, line 5: there is no option colour", faults
+    assert faults[1].startswith(f"orthod: {path}, line 6: --listen 0.0.0.0:80"), faults
+    assert faults[2].startswith("orthod: --cpu-slots many"), faults
+    assert check("--help")[0] == 0
+    assert sorted(os.listdir(place.path)) == ["data", "orthod.conf"]
+
+
 def test_help_and_version(place):
     for option, text in (("--help", "Usage: orthod"), ("--version", "orthod 0.")):
         done = subprocess.run([ORTHOD, option], capture_output=True, text=True, timeout=TIMEOUT_S)

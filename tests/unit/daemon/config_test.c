@@ -205,6 +205,62 @@ static void a_worker_that_is_no_program_is_refused(void **state) {
     assert_non_null(strstr(error.text, "is not a program"));
 }
 
+enum { FAULTS_MAX = 16 };
+
+static struct {
+    char text[FAULTS_MAX][512];
+    size_t count;
+} faults;
+
+static void note_fault(void *ctx, const char *fault) {
+    (void)ctx;
+    assert_true(faults.count < FAULTS_MAX);
+    snprintf(faults.text[faults.count++], sizeof faults.text[0], "%s", fault);
+}
+
+static void a_check_tells_of_every_fault_once(void **state) {
+    static const char text[] = "listen = 0.0.0.0:1\nlisten = 127.0.0.1:1\ncolour = red\n"
+                               "cpu-slots = 0\nnonsense\n";
+    static const char *const expected[] = {
+        "line 1: --listen 0.0.0.0:1",
+        "line 3: there is no option colour",
+        "line 4: --cpu-slots 0",
+        "line 5: is not NAME = VALUE",
+        "--size: there is no such option",
+        "serve: unexpected",
+        "--log-level loud",
+        "worker /nonexistent",
+    };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_write(*state, "conf", text, strlen(text));
+    scratch_path(path, *state, "conf");
+    char *arguments[] = {"check-config",
+                         "--config",
+                         path,
+                         "--size=2",
+                         "serve",
+                         "--log-level",
+                         "loud",
+                         "--worker",
+                         "/nonexistent/worker",
+                         NULL};
+    faults.count = 0;
+    assert_int_equal(od_config_check(9, arguments, &config, note_fault, NULL), OD_E_INVALID);
+    assert_int_equal(faults.count, sizeof expected / sizeof expected[0]);
+    for (size_t i = 0; i < faults.count; i++) {
+        assert_non_null(strstr(faults.text[i], expected[i]));
+    }
+}
+
+static void a_check_of_what_is_fine_tells_nothing(void **state) {
+    char *arguments[] = {"check-config", "--worker", (char *)world_fake_worker(), NULL};
+    (void)state;
+    faults.count = 0;
+    assert_int_equal(od_config_check(3, arguments, &config, note_fault, NULL), OD_OK);
+    assert_int_equal(faults.count, 0);
+    assert_int_equal(config.listen_count, 1);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_with_home, scratch_teardown)
     const struct CMUnitTest tests[] = {
@@ -218,6 +274,8 @@ int main(void) {
         TEST(faults_of_the_file_have_a_line),
         TEST(a_file_that_is_no_text_is_refused),
         TEST(a_worker_that_is_no_program_is_refused),
+        TEST(a_check_tells_of_every_fault_once),
+        TEST(a_check_of_what_is_fine_tells_nothing),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
