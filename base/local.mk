@@ -11,6 +11,7 @@ libbase_a_SOURCES = \
 	base/file.c base/file.h \
 	base/json.c base/json_print.c base/json.h \
 	base/log.c base/log.h \
+	base/philox.h \
 	base/pointer.c base/pointer.h \
 	base/prune.c base/prune.h \
 	base/recipe.c base/recipe.h \
@@ -20,6 +21,7 @@ libbase_a_SOURCES = \
 	base/schema.c base/schema.h \
 	base/schema_check.c base/schema_check.h \
 	base/schemas.c base/schemas.h \
+	base/sign_flip.c base/sign_flip.h \
 	base/status.c base/status.h \
 	base/student.c base/student.h \
 	base/suggest.c base/suggest.h \

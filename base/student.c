@@ -116,3 +116,23 @@ bool od_student_interval(const od_student_summary *summary, double confidence, d
     *high = summary->mean + half;
     return true;
 }
+
+// t falls with n, so the n that the greatest n's t asks for is at most the right one, and close.
+bool od_student_count_needed(double std, double half_width, double confidence, size_t *count) {
+    double probability = (1 + confidence) / 2;
+    double ratio = std / half_width;
+    double least = od_student_quantile(probability, OD_STUDENT_COUNT_MAX - 1) * ratio;
+    if (!isfinite(std) || !(least * least <= OD_STUDENT_COUNT_MAX)) {
+        return false;
+    }
+    size_t n = (size_t)fmax(2, ceil(least * least));
+    while (n <= OD_STUDENT_COUNT_MAX &&
+           od_student_quantile(probability, (double)n - 1) * ratio > sqrt((double)n)) {
+        n++;
+    }
+    if (n > OD_STUDENT_COUNT_MAX) {
+        return false;
+    }
+    *count = n;
+    return true;
+}

@@ -29,4 +29,12 @@ double od_student_quantile(double probability, double degrees);
 bool od_student_interval(const od_student_summary *summary, double confidence, double *low,
                          double *high);
 
+enum { OD_STUDENT_COUNT_MAX = 100000 };
+
+// How many values an interval of mean -+ half_width needs if their deviation stays `std`: the least
+// n >= 2 with t std / sqrt(n) <= half_width, t the (1 + confidence) / 2 quantile for n - 1 degrees
+// of freedom. half_width > 0. false, with nothing written, when std is not finite or n would be
+// beyond OD_STUDENT_COUNT_MAX.
+bool od_student_count_needed(double std, double half_width, double confidence, size_t *count);
+
 #endif

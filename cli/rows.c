@@ -3,6 +3,8 @@
 
 #include "cli/value.h"
 
+#include "base/json.h"
+
 #include <inttypes.h>
 
 od_status od_rows_show(const cJSON *array, const od_row_cell *cells, size_t count) {
@@ -14,7 +16,7 @@ od_status od_rows_show(const cJSON *array, const od_row_cell *cells, size_t coun
     const cJSON *object = NULL;
     cJSON_ArrayForEach(object, array) {
         for (size_t i = 0; i < count; i++) {
-            od_value_cell(&table, cJSON_GetObjectItemCaseSensitive(object, cells[i].key));
+            od_value_cell(&table, od_json_at(object, cells[i].key));
         }
     }
     return od_table_print(&table, stdout);

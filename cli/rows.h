@@ -8,7 +8,7 @@
 
 typedef struct od_row_cell {
     od_column column;
-    const char *key; // of the object
+    const char *key; // of the object; "a.b" is member b of its member a
 } od_row_cell;
 
 // One row for each object of array, with the members that cells names. OD_E_NO_MEMORY.

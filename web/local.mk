@@ -42,6 +42,7 @@ web_tests = \
 	tests/web/unit/series.mjs \
 	tests/web/unit/stats.mjs \
 	tests/web/unit/store.mjs \
+	tests/web/unit/summary.mjs \
 	tests/web/browser/compare.mjs \
 	tests/web/browser/job.mjs \
 	tests/web/browser/list.mjs \

@@ -7,26 +7,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROUNDS = 10, INDEX_BITS = 56 };
-
-void od_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t even = (uint64_t)0xD2511F53 * c0;
-        uint64_t odd = (uint64_t)0xCD9E8D57 * c2;
-        c0 = (uint32_t)(odd >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)odd;
-        c2 = (uint32_t)(even >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)even;
-        k0 += 0x9E3779B9; // the golden ratio and sqrt(3) - 1, as Weyl sequences
-        k1 += 0xBB67AE85;
-    }
-    out[0] = c0;
-    out[1] = c1;
-    out[2] = c2;
-    out[3] = c3;
-}
+enum { INDEX_BITS = 56 };
 
 void od_philox_init(od_philox *stream, uint64_t seed, od_purpose purpose, uint32_t epoch,
                     uint64_t index) {

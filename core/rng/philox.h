@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counter-based randomness: Philox4x32-10 (Salmon et al., SC'11, "Parallel random numbers: as easy
-// as 1, 2, 3"). A draw is a pure function of (seed, purpose, epoch, index, block); no generator
+// Counter-based randomness: Philox4x32-10 (base/philox.h). A draw is a pure function of (seed, purpose, epoch, index, block); no generator
 // state exists anywhere, so a resumed run and any number of threads draw the same numbers.
 #ifndef OD_CORE_RNG_PHILOX_H
 #define OD_CORE_RNG_PHILOX_H
+
+#include "base/philox.h"
 
 #include <stdint.h>
 
@@ -26,9 +27,6 @@ typedef struct od_philox {
     uint32_t block[4];
     int used; // of block
 } od_philox;
-
-// The bare bijection: out = philox4x32-10(counter, key).
-void od_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 void od_philox_init(od_philox *stream, uint64_t seed, od_purpose purpose, uint32_t epoch,
                     uint64_t index);

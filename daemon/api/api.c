@@ -62,6 +62,24 @@ bool od_api_integer(od_request *request, const char *name, int64_t min, int64_t 
     return false;
 }
 
+bool od_api_positive(od_request *request, const char *name, double *out) {
+    const char *text = od_request_query(request, name);
+    *out = 0;
+    if (text == NULL || text[0] == '\0') {
+        return true;
+    }
+    char *end = NULL;
+    bool decimal = text[strspn(text, "0123456789.eE+-")] == '\0'; // no inf, nan, 0x1p0, blanks
+    *out = decimal ? strtod(text, &end) : 0;
+    if (decimal && *end == '\0' && *out > 0 && isfinite(*out)) {
+        return true;
+    }
+    od_request_answer(
+        request,
+        od_problem_parameter(request, name, "is \"%s\"; give a number above 0, as in 0.005", text));
+    return false;
+}
+
 bool od_api_boolean(od_request *request, const char *name, bool *out) {
     const char *text = od_request_query(request, name);
     *out = text != NULL && strcmp(text, "true") == 0;

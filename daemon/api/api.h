@@ -25,6 +25,9 @@ bool od_api_id(od_request *request, size_t index, int64_t *out);
 bool od_api_integer(od_request *request, const char *name, int64_t min, int64_t max,
                     int64_t fallback, int64_t *out);
 
+// A decimal number above 0, as in 0.005 or 5e-3; 0 when it is not given or empty.
+bool od_api_positive(od_request *request, const char *name, double *out);
+
 // "true" or "false"; false when it is not given.
 bool od_api_boolean(od_request *request, const char *name, bool *out);
 

@@ -34,7 +34,7 @@ const od_route od_routes[] = {
     {POST,   V1 "/experiments", od_api_submit_experiment, OD_ROUTE_JSON, NULL},
     {GET,    V1 "/experiments", od_api_experiments_serve_list, 0, NULL},
     {GET,    V1 "/experiments/{id}", od_api_experiments_serve_one, 0, NULL},
-    {GET,    V1 "/experiments/{id}/summary", od_api_summary_serve, 0, "series"},
+    {GET,    V1 "/experiments/{id}/summary", od_api_summary_serve, 0, "series half_width"},
     {GET,    V1 "/compare", od_api_compare_serve, 0, "jobs series max_points"},
     {GET,    V1 "/devices", od_api_devices_serve, 0, NULL},
     {GET,    V1 "/datasets", od_api_datasets_serve, 0, NULL},

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,20 +15,31 @@ typedef struct summary_call {
     od_api_call base;
     int64_t id;
     char *series;
+    double half_width; // 0: none was given
 } summary_call;
 
 static void fini_summary(od_api_call *base) {
     free(((summary_call *)base)->series);
 }
 
-// The last point of the series, if the job has any.
+// More is better of accuracies, less of everything else.
+static void read_series(const od_series *series, od_summary_job *out) {
+    bool most = strstr(series->name, "/acc@") != NULL;
+    out->has_value = true;
+    out->value = series->last;
+    out->step = series->last_step;
+    out->best = most ? series->max : series->min;
+    out->best_step = most ? series->max_step : series->min_step;
+    out->has_best = !isnan(out->best);
+}
+
+// The points of the series that count, if the job has any.
 static od_status read_value(sqlite3 *db, const char *name, od_summary_job *out, od_error *error) {
     od_series_list list = {0};
     OD_TRY(od_points_series(db, out->id, &list, error));
     for (size_t i = 0; i < list.count; i++) {
         if (strcmp(list.items[i].name, name) == 0) {
-            out->has_value = true;
-            out->value = list.items[i].last;
+            read_series(&list.items[i], out);
         }
     }
     od_series_list_fini(&list);
@@ -52,15 +64,15 @@ static od_status read_jobs(sqlite3 *db, const char *series, const od_job_list *l
     return OD_OK;
 }
 
-static od_response *respond(const od_experiment *experiment, const char *series,
+static od_response *respond(const summary_call *call, const od_experiment *experiment,
                             const int64_t counts[OD_JOB_STATES], const od_summary_job *jobs,
                             size_t count) {
     cJSON *body = cJSON_CreateObject();
     bool whole = cJSON_AddNumberToObject(body, "id", (double)experiment->id) != NULL &&
                  cJSON_AddStringToObject(body, "name", experiment->name) != NULL &&
                  cJSON_AddStringToObject(body, "state", od_experiment_json_state(counts)) != NULL &&
-                 cJSON_AddStringToObject(body, "series", series) != NULL &&
-                 od_summary_json(body, jobs, count);
+                 cJSON_AddStringToObject(body, "series", call->series) != NULL &&
+                 od_summary_json(body, jobs, count, call->half_width);
     od_response *response = od_response_json(200, whole ? body : NULL);
     cJSON_Delete(body);
     return response;
@@ -76,7 +88,7 @@ static od_status read_all(sqlite3 *db, summary_call *call, const od_experiment *
     }
     od_status status = read_jobs(db, call->series, list, jobs, error);
     if (status == OD_OK) {
-        call->base.response = respond(experiment, call->series, counts, jobs, list->count);
+        call->base.response = respond(call, experiment, counts, jobs, list->count);
     }
     for (size_t i = 0; i < list->count; i++) {
         cJSON_Delete(jobs[i].variant);
@@ -102,8 +114,9 @@ static od_status read_summary(sqlite3 *db, void *ctx, od_error *error) {
 
 void od_api_summary_serve(od_request *request) {
     int64_t id = 0;
+    double half_width = 0;
     const char *series = od_request_query(request, "series");
-    if (!od_api_id(request, 3, &id)) {
+    if (!od_api_id(request, 3, &id) || !od_api_positive(request, "half_width", &half_width)) {
         return;
     }
     summary_call *call = od_api_call_new(request, sizeof *call, fini_summary);
@@ -111,6 +124,7 @@ void od_api_summary_serve(od_request *request) {
         return;
     }
     call->id = id;
+    call->half_width = half_width;
     call->series = strdup(series != NULL && series[0] != '\0' ? series : "val/acc@1");
     if (call->series == NULL) {
         od_api_finish(&call->base, NULL);

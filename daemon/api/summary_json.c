@@ -4,8 +4,10 @@
 #include "daemon/api/api.h"
 
 #include "base/json.h"
+#include "base/sign_flip.h"
 #include "base/student.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ typedef struct arm {
 typedef struct summary {
     const od_summary_job *jobs;
     size_t count;
+    double half_width;
     arm *arms;
     size_t arm_count;
     size_t *arm_of; // of each job
@@ -60,10 +63,46 @@ static bool find_arm(summary *of, size_t job) {
     return true;
 }
 
-static bool add_member(const od_summary_job *job, cJSON *jobs, cJSON *seeds, cJSON *values) {
-    return od_api_append(jobs, cJSON_CreateNumber((double)job->id)) &&
-           od_api_append(seeds, od_json_number(job->seed)) &&
-           od_api_append(values, job->has_value ? od_json_number(job->value) : cJSON_CreateNull());
+static cJSON *point_json(bool known, double value, int64_t step) {
+    if (!known) {
+        return cJSON_CreateNull();
+    }
+    cJSON *out = cJSON_CreateObject();
+    if (!od_api_add(out, "value", od_json_number(value)) ||
+        !add_number(out, "step", (double)step)) {
+        cJSON_Delete(out);
+        return NULL;
+    }
+    return out;
+}
+
+// Appends what out's lists say of the job.
+static bool add_member(cJSON *out, const od_summary_job *job) {
+    const struct {
+        const char *list;
+        cJSON *item;
+    } items[] = {
+        {"jobs", cJSON_CreateNumber((double)job->id)},
+        {"seeds", od_json_number(job->seed)},
+        {"values", job->has_value ? od_json_number(job->value) : cJSON_CreateNull()},
+        {"last", point_json(job->has_value, job->value, job->step)},
+        {"best", point_json(job->has_best, job->best, job->best_step)},
+    };
+    bool whole = true;
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        cJSON *list = cJSON_GetObjectItemCaseSensitive(out, items[i].list);
+        whole = od_api_append(list, items[i].item) && whole;
+    }
+    return whole;
+}
+
+static bool add_lists(cJSON *out) {
+    static const char *const lists[] = {"jobs", "seeds", "values", "last", "best"};
+    bool whole = true;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        whole = cJSON_AddArrayToObject(out, lists[i]) != NULL && whole;
+    }
+    return whole;
 }
 
 static bool add_statistics(cJSON *out, const double *values, size_t count) {
@@ -74,14 +113,12 @@ static bool add_statistics(cJSON *out, const double *values, size_t count) {
 
 static cJSON *arm_json(const summary *of, size_t index) {
     cJSON *out = cJSON_CreateObject();
-    bool whole = od_api_add(out, "variant", cJSON_Duplicate(of->arms[index].variant, 1));
-    cJSON *jobs = cJSON_AddArrayToObject(out, "jobs");
-    cJSON *seeds = cJSON_AddArrayToObject(out, "seeds");
-    cJSON *values = cJSON_AddArrayToObject(out, "values");
+    bool whole =
+        od_api_add(out, "variant", cJSON_Duplicate(of->arms[index].variant, 1)) && add_lists(out);
     size_t count = 0;
     for (size_t i = 0; i < of->count && whole; i++) {
         if (of->arm_of[i] == index) {
-            whole = add_member(&of->jobs[i], jobs, seeds, values);
+            whole = add_member(out, &of->jobs[i]);
             of->values[count] = of->jobs[i].value;
             count += of->jobs[i].has_value;
         }
@@ -129,6 +166,27 @@ static bool add_interval(cJSON *out, const double *values, size_t count) {
            od_api_append(interval, od_json_number(high));
 }
 
+static bool add_sign_flip(cJSON *out, const double *values, size_t count) {
+    double p = 0;
+    bool known = od_sign_flip(values, count, &p);
+    return add_or_null(out, "p_value", known, p);
+}
+
+static bool add_seeds_needed(cJSON *out, const double *values, size_t count, double half_width) {
+    od_student_summary found = od_student_summarise(values, count);
+    double wanted = half_width > 0 ? half_width : fabs(found.mean) / 2;
+    if (count < 2 || !isfinite(found.std) || !(wanted > 0)) {
+        return cJSON_AddNullToObject(out, "seeds_needed") != NULL;
+    }
+    size_t needed = 0;
+    bool known = od_student_count_needed(found.std, wanted, confidence, &needed);
+    size_t more = needed > count ? needed - count : 0;
+    cJSON *seeds = cJSON_AddObjectToObject(out, "seeds_needed");
+    return add_number(seeds, "half_width", wanted) &&
+           add_or_null(seeds, "count", known, (double)needed) &&
+           add_or_null(seeds, "more", known, (double)more);
+}
+
 static cJSON *difference_json(const summary *of, size_t a, size_t b) {
     cJSON *out = cJSON_CreateObject();
     bool whole = od_api_add(out, "a", cJSON_Duplicate(of->arms[a].variant, 1)) &&
@@ -145,7 +203,9 @@ static cJSON *difference_json(const summary *of, size_t a, size_t b) {
         }
     }
     whole = whole && add_statistics(out, of->values, count) &&
-            add_number(out, "confidence", confidence) && add_interval(out, of->values, count);
+            add_number(out, "confidence", confidence) && add_interval(out, of->values, count) &&
+            add_sign_flip(out, of->values, count) &&
+            add_seeds_needed(out, of->values, count, of->half_width);
     if (!whole) {
         cJSON_Delete(out);
         return NULL;
@@ -169,8 +229,8 @@ static bool add_all(cJSON *body, const summary *of) {
     return whole;
 }
 
-bool od_summary_json(cJSON *body, const od_summary_job *jobs, size_t count) {
-    summary of = {.jobs = jobs, .count = count};
+bool od_summary_json(cJSON *body, const od_summary_job *jobs, size_t count, double half_width) {
+    summary of = {.jobs = jobs, .count = count, .half_width = half_width};
     of.arms = calloc(count + 1, sizeof *of.arms);
     of.arm_of = calloc(count + 1, sizeof *of.arm_of);
     of.values = calloc(count + 1, sizeof *of.values);

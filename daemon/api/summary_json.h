@@ -17,11 +17,16 @@ typedef struct od_summary_job {
     double seed;
     bool has_value;
     double value; // the last point of the series
+    int64_t step; // of it
+    bool has_best;
+    double best; // the best point that is a number
+    int64_t best_step;
 } od_summary_job;
 
 // Adds "arms" and "differences" as docs/api.md has them to body. An arm is what jobs have in
 // common but for train.seed; arms are in the order of their first jobs. A difference is b - a of
-// the jobs with the same seed that both have a value. false: no memory.
-bool od_summary_json(cJSON *body, const od_summary_job *jobs, size_t count);
+// the jobs with the same seed that both have a value. half_width is what "seeds_needed" is for; 0:
+// half of each difference's own mean. false: no memory.
+bool od_summary_json(cJSON *body, const od_summary_job *jobs, size_t count, double half_width);
 
 #endif

@@ -334,6 +334,31 @@ def a_job_that_waits_has_an_empty_log():
 # --- experiments ----------------------------------------------------------------------------
 
 
+def summary_of_two_pairs(made, jobs, found):
+    """What the summary adds to means, against what the jobs themselves say."""
+    metrics = [one["metrics"]["val/acc@1"] for one in jobs]
+    for index, arm in enumerate(found["arms"]):
+        mine = metrics[index::2]
+        equal(arm["last"], [{"value": one["last"], "step": one["last_step"]} for one in mine])
+        equal(arm["best"], [{"value": one["max"], "step": one["max_step"]} for one in mine])
+    for series, best in (("train/loss", "min"), ("train/acc@1", "max")):
+        asked = get(f"/experiments/{made['id']}/summary?series={series}").json()["arms"][0]
+        metrics = [one["metrics"][series] for one in jobs[0::2]]
+        assert all(one["min"] < one["max"] for one in metrics), metrics
+        equal(asked["best"], [{"value": one[best], "step": one[best + "_step"]} for one in metrics])
+    one, two = (pair["difference"] for pair in found["differences"][0]["pairs"])
+    equal(found["differences"][0]["p_value"], 1 if one * two <= 0 else 0.5)
+    asked = f"/experiments/{made['id']}/summary?half_width="
+    wide = expect(get(asked + "1e3"), 200).json()["differences"][0]
+    equal(wide["seeds_needed"], {"half_width": 1000, "count": 2, "more": 0})
+    narrow = get(asked + repr(wide["std"] or 1)).json()["differences"][0]["seeds_needed"]
+    # t(0.975, 6) = 2.447 <= sqrt(7), t(0.975, 5) = 2.571 > sqrt(6)
+    equal((narrow["count"], narrow["more"]), (7, 5) if wide["std"] else (2, 0))
+    for text in ("0", "-1", "nan", "inf", "0x1p3", "1%202", "1e999", "wide"):
+        fault = expect(get(asked + text), 400, "invalid-parameter").json()
+        equal([error["pointer"] for error in fault["errors"]], ["half_width"])
+
+
 @test
 def an_experiment():
     base = spec("pair")
@@ -366,6 +391,7 @@ def an_experiment():
           [values[1] - values[0], values[3] - values[2]])
     low, high = difference["interval"]
     assert low <= difference["mean"] <= high
+    summary_of_two_pairs(made, jobs, found)
     filtered = get(f"/jobs?experiment={made['id']}").json()["jobs"]
     equal(sorted(one["id"] for one in filtered), made["jobs"])
     listed = expect(get("/experiments"), 200).json()

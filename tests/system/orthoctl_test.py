@@ -307,6 +307,20 @@ def what_the_server_has():
     assert " pair " in ctl("experiments")[0]
     out, _ = ctl("summary", number)
     assert out.startswith(f"experiment {number} running: pair: val/acc@1\nARM "), out
+    arms = {"name": "arms", "base": spec(),
+            "vary": {"residual.connection": ["linear", "orthogonal"], "train.seed": [0, 1]}}
+    made = submit(arms)
+    number = made["id"]
+    for job in made["jobs"]:
+        ctl("watch", job)
+    out, _ = ctl("summary", number, "--series", "train/loss", "--half-width", "0.25")
+    assert out.startswith(f"experiment {number} succeeded: arms: train/loss\n"), out
+    head, row = out.splitlines()[-2:]
+    equal(head.split()[-4:], ["P", "SEEDS", "FOR", "+-"])
+    p, seeds, half_width = row.split()[-3:]
+    assert p in ("0.5", "1") and int(seeds) >= 2 and half_width == "0.25", row
+    _, complaint = ctl("summary", number, "--half-width", "wide", status=1)
+    assert "half_width" in complaint and "number above 0" in complaint, complaint
 
 
 def complete(*words):

@@ -38,6 +38,11 @@ tests_unit_base_schemas_test_SOURCES = tests/unit/base/schemas_test.c
 tests_unit_base_schemas_test_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_base_schemas_test_LDADD = $(BASE_TEST_LIBS)
 
+base_tests += tests/unit/base/sign_flip_test
+tests_unit_base_sign_flip_test_SOURCES = tests/unit/base/sign_flip_test.c
+tests_unit_base_sign_flip_test_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_base_sign_flip_test_LDADD = $(BASE_TEST_LIBS)
+
 base_tests += tests/unit/base/student_test
 tests_unit_base_student_test_SOURCES = tests/unit/base/student_test.c
 tests_unit_base_student_test_CFLAGS = $(BASE_TEST_CFLAGS)

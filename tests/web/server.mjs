@@ -258,7 +258,10 @@ export class FakeServer {
             const values = mine.map((job) => job.points.get(series).at(-1)[1]);
             const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
             const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-            return { variant: { "residual.connection": connection }, jobs: mine.map((job) => job.id), values, mean, std, count: values.length,
+            const sign = series.includes("/acc@") ? 1 : -1;
+            const best = mine.map((job) => job.points.get(series).reduce((top, point) => sign * point[1] > sign * top[1] ? point : top))
+                .map(([step, value]) => ({ step, value }));
+            return { variant: { "residual.connection": connection }, jobs: mine.map((job) => job.id), values, best, mean, std, count: values.length,
                 seeds: mine.map((job) => job.variant["train.seed"]) };
         });
         return { id, series, state: "running", arms, differences: this.differences };

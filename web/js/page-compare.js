@@ -319,12 +319,8 @@ export class ComparePage {
         const styles = this.#styles();
         this.#drawRuns(jobs, styles);
         const colorOf = (/** @type {number} */ job) => color(styles.get(job)?.token ?? "other-0");
-        const best = (/** @type {number} */ job) => {
-            const curve = this.#runs.get(job)?.curves.get(summary);
-            return curve === undefined ? null : curveFacts(curve, lowerIsBetter(summary));
-        };
         const arms = this.#summary?.series === summary ? this.#summary.arms : this.#localArms(jobs, summary);
-        const tables = [summaryTable(arms, summary, colorOf, best)];
+        const tables = [summaryTable(arms, summary, colorOf)];
         if (this.#summary?.series === summary && this.#summary.differences.length > 0) {
             tables.push(differencesTable(this.#summary.differences, summary));
         }
@@ -350,11 +346,13 @@ export class ComparePage {
      */
     #localArms(jobs, series) {
         return groupArms(jobs).map((arm) => {
-            const values = arm.jobs.map((job) => {
-                const curve = this.#runs.get(job.id)?.curves.get(series) ?? emptyCurve();
-                return curve.values[curve.values.length - 1] ?? NaN;
+            const curves = arm.jobs.map((job) => this.#runs.get(job.id)?.curves.get(series) ?? emptyCurve());
+            const values = curves.map((curve) => curve.values[curve.values.length - 1] ?? NaN);
+            const best = curves.map((curve) => {
+                const facts = curveFacts(curve, lowerIsBetter(series));
+                return facts && { value: facts.best, step: facts.bestStep };
             });
-            return { variant: { "residual.connection": arm.label }, jobs: arm.jobs.map((job) => job.id), values, ...meanStd(values) };
+            return { variant: { "residual.connection": arm.label }, jobs: arm.jobs.map((job) => job.id), values, best, ...meanStd(values) };
         });
     }
 

@@ -39,23 +39,20 @@ export function meanStdText(series, mean, std) {
  * @param {SummaryArm[]} arms
  * @param {string} series
  * @param {(job: number) => string} colorOf
- * @param {(job: number) => {best: number, bestStep: number}|null} bestOf
  */
-export function summaryTable(arms, series, colorOf, bestOf) {
+export function summaryTable(arms, series, colorOf) {
     const row = (/** @type {SummaryArm} */ arm) => {
-        const known = arm.jobs.flatMap((job) => {
-            const facts = bestOf(job);
-            return facts === null ? [] : [{ job, ...facts }];
-        });
+        const known = arm.best.flatMap((point, i) =>
+            point === null ? [] : [{ job: arm.jobs[i], step: point.step, value: fromWire(point.value) }]);
         const lower = lowerIsBetter(series);
         const best = known.reduce((/** @type {typeof known[number]|null} */ top, one) =>
-            top === null || (lower ? one.best < top.best : one.best > top.best) ? one : top, null);
+            top === null || (lower ? one.value < top.value : one.value > top.value) ? one : top, null);
         return h("tr", {}, h("th", { scope: "row" }, swatch(colorOf(arm.jobs[0])), " ", armLabel(arm.variant) || "all"),
             h("td", { class: "num strong" }, meanStdText(series, arm.mean, arm.std)),
             h("td", { class: "num" }, `${arm.count} of ${arm.jobs.length}`),
             h("td", { class: "num" }, arm.values.map((value) => seriesValue(series, fromWire(value))).filter((text) => text !== "NaN").join("  ") || "–"),
-            h("td", { class: "num", title: best && `job ${best.job}, step ${best.bestStep}` },
-                best === null ? "–" : `${seriesValue(series, best.best)} (#${best.job})`));
+            h("td", { class: "num", title: best && `job ${best.job}, step ${best.step}` },
+                best === null ? "–" : `${seriesValue(series, best.value)} (#${best.job})`));
     };
     return h("div", { class: "scroll" }, h("table", { class: "summary" },
         h("caption", {}, `${seriesTitle(series)}, last point of each run`),
@@ -82,6 +79,28 @@ function intervalPicture({ mean, interval }, reach) {
 }
 
 /**
+ * 0.031, and < 0.001 for what would only look like zero.
+ * @param {number|null} p
+ */
+export function chanceText(p) {
+    return p === null ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3);
+}
+
+/**
+ * 11 (9 more) for ±0.25
+ * @param {SummaryDifference["seeds_needed"]} needed
+ * @param {string} series
+ */
+export function seedsText(needed, series) {
+    if (needed === null) {
+        return "–";
+    }
+    const { count, more, half_width: half } = needed;
+    const seeds = count === null ? "more than 100,000" : more === 0 ? `${count}` : `${count} (${more} more)`;
+    return `${seeds} for ±${differenceText(series, half).replace("+", "")}`;
+}
+
+/**
  * @param {SummaryDifference[]} differences
  * @param {string} series
  */
@@ -94,6 +113,8 @@ export function differencesTable(differences, series) {
             h("td", { class: "num strong" }, text(one.mean)),
             h("td", { class: "num" }, one.interval === null ? "needs two seeds" : `${text(one.interval[0])} to ${text(one.interval[1])}`),
             h("td", {}, intervalPicture(one, reach)),
+            h("td", { class: "num" }, chanceText(one.p_value)),
+            h("td", { class: "num" }, seedsText(one.seeds_needed, series)),
             h("td", { class: "num" }, one.count),
             h("td", { class: "num" }, one.pairs.map((pair) => text(pair.difference)).join("  ") || "–"));
     };
@@ -101,7 +122,10 @@ export function differencesTable(differences, series) {
     return h("div", { class: "scroll" }, h("table", { class: "summary" },
         h("caption", {}, `Differences of runs with the same seed${unit}`),
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Arms"), h("th", { scope: "col", class: "num" }, "Mean"),
-            h("th", { scope: "col", class: "num" }, `${level} % interval`), h("td"), h("th", { scope: "col", class: "num" }, "Pairs"),
+            h("th", { scope: "col", class: "num" }, `${level} % interval`), h("td"),
+            h("th", { scope: "col", class: "num", title: "Of the sign-flip test, two-sided: how often chance alone gives as large a sum of differences" }, "p"),
+            h("th", { scope: "col", class: "num", title: `For a ${level} % interval of this half-width, if the deviation stays as it is` }, "Seeds needed"),
+            h("th", { scope: "col", class: "num" }, "Pairs"),
             h("th", { scope: "col", class: "num" }, "Each seed"))),
         h("tbody", {}, ...differences.map(row))));
 }

@@ -76,6 +76,7 @@
  * @property {number[]} jobs
  * @property {(number|null)[]} [seeds]
  * @property {Wire[]} values
+ * @property {({value: Wire, step: number}|null)[]} best of each job
  * @property {number|null} mean
  * @property {number|null} std
  * @property {number} count
@@ -91,6 +92,8 @@
  * @property {number} count
  * @property {number} confidence
  * @property {[number, number]|null} interval
+ * @property {number|null} p_value
+ * @property {{half_width: number, count: number|null, more: number|null}|null} seeds_needed
  */
 
 /**

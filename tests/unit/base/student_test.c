@@ -130,6 +130,41 @@ static void interval_is_mean_with_t_times_standard_error(void **state) {
     expect_near(high - low, 0.002, 1e-15);
 }
 
+// From the printed table: t(0.975, 6) = 2.447 <= sqrt(7) but t(0.975, 5) = 2.571 > sqrt(6);
+// t(0.975, 17) = 2.110 <= sqrt(18) / 2 but t(0.975, 16) = 2.120 > sqrt(17) / 2. For many, with the
+// first term of Abramowitz and Stegun 26.7.5: n = (10 z)^2 + (z^2 + 1) z^2 / 2 / z^2 = 386.57.
+static void values_needed_for_a_half_width(void **state) {
+    (void)state;
+    static const struct {
+        double std, half_width;
+        size_t expected;
+    } cases[] = {{1, 1, 7}, {3, 3, 7}, {1, 0.5, 18}, {10, 1, 387}, {0, 1, 2}, {1, 1e6, 2}};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(od_student_count_needed(cases[i].std, cases[i].half_width, 0.95, &count));
+        assert_int_equal(count, cases[i].expected);
+    }
+    // The bound is the least that suffices, whatever it is.
+    for (int i = 1; i <= 40; i++) {
+        double half = 0.05 * i;
+        assert_true(od_student_count_needed(1, half, 0.9, &count));
+        double n = (double)count;
+        assert_true(od_student_quantile(0.95, n - 1) / sqrt(n) <= half);
+        assert_true(count == 2 || od_student_quantile(0.95, n - 2) / sqrt(n - 1) > half);
+    }
+}
+
+static void no_count_is_told_where_there_is_none(void **state) {
+    (void)state;
+    size_t count = 42;
+    assert_false(od_student_count_needed(1, 0.006, 0.95, &count)); // (z / 0.006)^2 = 106,704
+    assert_false(od_student_count_needed(1, 1e-300, 0.95, &count));
+    assert_false(od_student_count_needed((double)NAN, 1, 0.95, &count));
+    assert_false(od_student_count_needed((double)INFINITY, 1, 0.95, &count));
+    assert_int_equal(count, 42);
+    assert_true(od_student_count_needed(1, 0.0063, 0.95, &count)); // 96,784
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_agree_with_printed_tables),
@@ -138,6 +173,8 @@ int main(void) {
         cmocka_unit_test(summary_is_mean_and_sample_deviation),
         cmocka_unit_test(few_values_have_no_deviation),
         cmocka_unit_test(interval_is_mean_with_t_times_standard_error),
+        cmocka_unit_test(values_needed_for_a_half_width),
+        cmocka_unit_test(no_count_is_told_where_there_is_none),
     };
     return cmocka_run_group_tests_name("student", tests, NULL, NULL);
 }

@@ -69,14 +69,14 @@ test("where seeds are unequally long, the count says so", async () => {
 test("the table has the server's means and differences", async () => {
     const page = await open("experiment=1", () => {
         server.differences = [{ a: { "residual.connection": "linear" }, b: { "residual.connection": "orthogonal" }, count: 2, mean: 0.01, std: 0.001,
-            confidence: 0.95, interval: [-0.002, 0.022],
+            confidence: 0.95, interval: [-0.002, 0.022], p_value: 0.5, seeds_needed: { half_width: 0.005, count: 7, more: 5 },
             pairs: [{ seed: 0, a: 0.8, b: 0.81, difference: 0.01 }, { seed: 1, a: 0.82, b: 0.83, difference: 0.01 }] }];
     });
     await page.getByText("Differences of runs with the same seed").waitFor();
     const tables = (await page.locator(".tables tbody tr").allInnerTexts()).map((text) => text.replace(/\s+/g, " "));
     assert.match(tables[0], /linear 81\.00 ± 1\.41 % 2 of 2 80\.00 % 82\.00 % 82\.00 % \(#3\)/);
     assert.match(tables[1], /orthogonal 82\.00 ± 1\.41 %/);
-    assert.match(tables[2], /orthogonal − linear \+1\.00 −0\.20 to \+2\.20 2 \+1\.00 \+1\.00/);
+    assert.match(tables[2], /orthogonal − linear \+1\.00 −0\.20 to \+2\.20 0\.500 7 \(5 more\) for ±0\.50 2 \+1\.00 \+1\.00/);
     await page.getByLabel("Series of the table").selectOption("val/loss");
     await page.getByText("Validation loss, last point of each run").waitFor();
     assert.match(page.url(), /summary=val\/loss/);
