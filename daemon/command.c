@@ -3,6 +3,9 @@
 
 #include "daemon/command.h"
 
+#include "daemon/store/backup.h"
+
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,12 +36,41 @@ static int check_config(int argc, char **argv) {
     return 0;
 }
 
+// --- backup --------------------------------------------------------------------------------
+
+// backup FILE [OPTION]...; --help and --version may stand in FILE's place.
+static int backup(int argc, char **argv) {
+    static od_config config;
+    char database[PATH_MAX + sizeof "/orthod.db"];
+    od_error error;
+    bool file = argc > 1 && strncmp(argv[1], "--", 2) != 0;
+    od_status status = od_config_read(argc - file, argv + file, &config, &error);
+    if (status == OD_OK && od_command_answer(&config)) {
+        return 0;
+    }
+    if (status == OD_OK && !file) {
+        status =
+            od_error_set(&error, OD_E_INVALID, "backup: name the new file: orthod backup FILE");
+    }
+    if (status != OD_OK) {
+        fprintf(stderr, "orthod: %s\n", error.text);
+        return status == OD_E_INVALID ? 2 : 1;
+    }
+    snprintf(database, sizeof database, "%s/orthod.db", config.state_dir);
+    if (od_backup_file(database, argv[1], &error) != OD_OK) {
+        fprintf(stderr, "orthod: %s\n", error.text);
+        return 1;
+    }
+    return 0;
+}
+
 // --- all of them ---------------------------------------------------------------------------
 
 static const struct {
     const char *name;
     od_command *run;
 } commands[] = {
+    {"backup", backup},
     {"check-config", check_config},
 };
 

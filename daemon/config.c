@@ -21,8 +21,10 @@ enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096 };
 
 const char od_config_help[] =
     "Usage: orthod [OPTION]...\n"
+    "       orthod backup FILE [OPTION]...\n"
     "       orthod check-config [OPTION]...\n"
     "Queues training runs, starts them, stores and serves what they measure.\n"
+    "backup copies the database to a new FILE, also while a daemon uses it.\n"
     "check-config says all that is wrong with the options and their file, or \"ok\",\n"
     "and changes nothing.\n"
     "\n"

@@ -9,6 +9,7 @@ libdaemon_a_SOURCES = \
 	daemon/exec/rundir.c daemon/exec/rundir.h \
 	daemon/exec/tail.c daemon/exec/tail.h \
 	daemon/exec/worker.c daemon/exec/worker.h \
+	daemon/filesystem.c daemon/filesystem.h \
 	daemon/listen.c daemon/listen.h \
 	daemon/notify.c daemon/notify.h \
 	daemon/queue/ask.c \
@@ -19,6 +20,7 @@ libdaemon_a_SOURCES = \
 	daemon/queue/run.c \
 	daemon/queue/states.c daemon/queue/states.h \
 	daemon/queue/submit.c \
+	daemon/store/backup.c daemon/store/backup.h \
 	daemon/store/events.c daemon/store/events.h \
 	daemon/store/experiments.c daemon/store/experiments.h \
 	daemon/store/idempotency.c daemon/store/idempotency.h \

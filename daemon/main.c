@@ -4,7 +4,7 @@
 //
 //   1. config      nothing is touched before the usage is right
 //   2. sockets     that a service manager hands over take the place of --listen
-//   3. folder      of the state; a unix socket may lie in it
+//   3. folder      of the state, on a local disk; a unix socket may lie in it
 //   4. http        listens, and answers nothing before the loop runs. An address that is taken ends
 //                  the start here: no file is made, and a new folder goes again
 //   5. lock        one daemon for one state directory
@@ -23,6 +23,7 @@
 #include "base/schemas.h"
 #include "daemon/command.h"
 #include "daemon/daemon.h"
+#include "daemon/filesystem.h"
 #include "daemon/http/server.h"
 #include "daemon/notify.h"
 #include "daemon/sse/hub.h"
@@ -98,7 +99,8 @@ static od_status make_folder(program *orthod, od_error *error) {
     for (char *above = path; access(above, F_OK) != 0; above = dirname(above)) {
         snprintf(orthod->new_folder, sizeof orthod->new_folder, "%s", above);
     }
-    return od_file_make_folders(orthod->config.state_dir, error);
+    OD_TRY(od_file_make_folders(orthod->config.state_dir, error));
+    return od_filesystem_check(orthod->config.state_dir, error);
 }
 
 // After a start that failed: what it made, as far as there is nothing in it.

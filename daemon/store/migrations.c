@@ -98,16 +98,21 @@ static od_status check_owner(sqlite3 *db, od_error *error) {
     return OD_OK;
 }
 
-od_status od_migrations_run(sqlite3 *db, od_error *error) {
-    int64_t version = 0;
+od_status od_migrations_look(sqlite3 *db, int64_t *version, od_error *error) {
     OD_TRY(check_owner(db, error));
-    OD_TRY(od_sql_int(db, "PRAGMA user_version", OD_SQL_NONE, &version, error));
-    if (version > OD_MIGRATIONS_VERSION || version < 0) {
+    OD_TRY(od_sql_int(db, "PRAGMA user_version", OD_SQL_NONE, version, error));
+    if (*version > OD_MIGRATIONS_VERSION || *version < 0) {
         return od_error_set(error, OD_E_UNSUPPORTED,
                             "was written by a newer orthod (version %" PRId64
                             " of its tables; this one knows %d): install that one or a newer one",
-                            version, OD_MIGRATIONS_VERSION);
+                            *version, OD_MIGRATIONS_VERSION);
     }
+    return OD_OK;
+}
+
+od_status od_migrations_run(sqlite3 *db, od_error *error) {
+    int64_t version = 0;
+    OD_TRY(od_migrations_look(db, &version, error));
     for (; version < OD_MIGRATIONS_VERSION; version++) {
         OD_TRY(run_step(db, version, error));
     }

@@ -11,9 +11,13 @@
 #include "daemon/store/store.h"
 
 #include "base/log.h"
+#include "daemon/store/backup.h"
 #include "daemon/store/migrations.h"
 #include "daemon/store/sql.h"
 
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +294,24 @@ void od_store_read(od_store *store, od_store_work work, od_store_done done, void
 
 // --- open and close ------------------------------------------------------------------------
 
+// The way back from a new version that turns out to be no good.
+static od_status keep_old_version(const od_store *store, od_error *error) {
+    int64_t version = 0;
+    char path[PATH_MAX];
+    OD_TRY(od_migrations_look(store->db, &version, error));
+    if (version == 0 || version == OD_MIGRATIONS_VERSION) {
+        return OD_OK;
+    }
+    if (snprintf(path, sizeof path, "%s.v%" PRId64 ".bak", store->path, version) >=
+        (int)sizeof path) {
+        return od_error_set(error, OD_E_TOO_LARGE, "the path is too long");
+    }
+    OD_TRY(od_backup_write(store->db, path, error));
+    od_log(OD_LOG_INFO, "the database was copied before its upgrade",
+           "version=%" PRId64 " backup=%s", version, path);
+    return OD_OK;
+}
+
 static od_status open_database(od_store *store, od_error *error) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK) {
@@ -297,6 +319,7 @@ static od_status open_database(od_store *store, od_error *error) {
     }
     sqlite3_extended_result_codes(store->db, 0);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    OD_TRY(keep_old_version(store, error));
     OD_TRY(od_migrations_run(store->db, error));
     OD_TRY(od_sql_script(store->db,
                          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"

@@ -19,7 +19,8 @@ typedef od_status (*od_store_work)(sqlite3 *db, void *ctx, od_error *error);
 // status is the work's, or that of the commit. error->text says more; valid during the call.
 typedef void (*od_store_done)(void *ctx, od_status status, const od_error *error);
 
-// Opens or creates the database at path and brings its schema up to date. OD_E_UNSUPPORTED: it was
+// Opens or creates the database at path and brings its schema up to date; one of an older version N
+// is copied to path.vN.bak first, and without the copy nothing is changed. OD_E_UNSUPPORTED: it was
 // written by a newer version. OD_E_CORRUPT: no database of orthod's. It is never replaced.
 od_status od_store_open(uv_loop_t *loop, const char *path, od_store **out,
                         od_error *error) OD_MUST_CHECK;

@@ -504,6 +504,40 @@ def test_wrong_usage(place):
     assert not os.path.exists(place.state)
 
 
+def test_backup_under_a_running_job(place):
+    """The copy has the job with its points so far, and a daemon goes on from it."""
+    import sqlite3
+    daemon = place.daemon()
+    number = daemon.submit(place.spec(30))
+    daemon.wait_step(number, 20)
+    copy = f"{place.path}/copy.db"
+    command = [ORTHOD, "backup", copy, "--state-dir", place.state, "--worker", WORKER]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+    with sqlite3.connect(copy) as database:
+        points = database.execute("SELECT count(DISTINCT step) FROM points").fetchone()[0]
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    database.close()
+    assert 20 <= points <= 360, points
+    again = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert again.returncode == 1 and "is there already" in again.stderr, again
+    assert daemon.wait_end(number)["state"] == "succeeded"
+    daemon.end(signal.SIGTERM)
+    os.replace(copy, f"{place.state}/orthod.db")
+    daemon = place.daemon()
+    assert daemon.job(number)["state"] == "succeeded"
+    assert_told_once(place, daemon, number, 360)
+
+
+def test_a_backup_that_cannot_be(place):
+    for options, status, text in (([], 2, "name the new file"), (["--colour"], 2, "--colour"),
+                                  ([f"{place.path}/copy"], 1, "orthod.db")):
+        done = subprocess.run([ORTHOD, "backup", *options, "--state-dir", place.state, "--worker",
+                               WORKER], capture_output=True, text=True, timeout=TIMEOUT_S)
+        assert done.returncode == status and text in done.stderr, done
+        assert done.stderr.count("\n") == 1 and os.listdir(place.path) == ["data"], done
+
+
 def test_check_config(place):
     def check(*options):
         done = subprocess.run([ORTHOD, "check-config", "--state-dir", place.state, *options],

@@ -16,6 +16,12 @@ tests_unit_daemon_fake_worker_LDADD = libbase.a $(CJSON_LIBS) $(YAML_LIBS) -lm
 
 world_sources = tests/unit/daemon/world.c tests/unit/daemon/world.h tests/unit/scratch.h
 
+daemon_tests += tests/unit/daemon/backup_test
+tests_unit_daemon_backup_test_SOURCES = tests/unit/daemon/backup_test.c $(world_sources)
+tests_unit_daemon_backup_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_backup_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_backup_test_LDADD = $(DAEMON_TEST_LIBS)
+
 daemon_tests += tests/unit/daemon/config_test
 tests_unit_daemon_config_test_SOURCES = tests/unit/daemon/config_test.c $(world_sources)
 tests_unit_daemon_config_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
@@ -33,6 +39,13 @@ tests_unit_daemon_events_test_SOURCES = tests/unit/daemon/events_test.c $(world_
 tests_unit_daemon_events_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_events_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_events_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/filesystem_test
+tests_unit_daemon_filesystem_test_SOURCES = tests/unit/daemon/filesystem_test.c tests/unit/scratch.h
+tests_unit_daemon_filesystem_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_filesystem_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_filesystem_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=statfs
+tests_unit_daemon_filesystem_test_LDADD = $(DAEMON_TEST_LIBS)
 
 daemon_tests += tests/unit/daemon/ingest_test
 tests_unit_daemon_ingest_test_SOURCES = tests/unit/daemon/ingest_test.c $(world_sources)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -196,6 +198,14 @@ static od_status try_open(world *w, od_error *error) {
     return od_store_open(&w->loop, scratch_path(path, w->folder, "orthod.db"), &w->store, error);
 }
 
+// The path of the database with this behind it.
+static const char *beside(const world *w, const char *end) {
+    static char path[SCRATCH_PATH_BYTES + 16];
+    char database[SCRATCH_PATH_BYTES];
+    snprintf(path, sizeof path, "%s%s", scratch_path(database, w->folder, "orthod.db"), end);
+    return path;
+}
+
 static void a_newer_database_is_refused(void **state) {
     world *w = *state;
     od_error error;
@@ -205,6 +215,7 @@ static void a_newer_database_is_refused(void **state) {
     assert_non_null(strstr(error.text, "newer orthod (version 999"));
     tamper(w, "PRAGMA user_version = 2"); // and it was not touched
     world_open_store(w);
+    assert_int_equal(access(beside(w, ".v999.bak"), F_OK), -1);
 }
 
 static void somebody_elses_database_is_refused(void **state) {
@@ -227,15 +238,18 @@ static void a_file_that_is_no_database_is_refused(void **state) {
 }
 
 // fixtures/orthod-v1.sql is what version 1 wrote; it never changes.
-static void a_database_of_version_1_is_read(void **state) {
-    world *w = *state;
+static void put_version_1(world *w) {
     od_buffer sql = {0};
-    char path[SCRATCH_PATH_BYTES];
     world_close_store(w);
-    assert_int_equal(unlink(scratch_path(path, w->folder, "orthod.db")), 0);
+    assert_int_equal(unlink(beside(w, "")), 0);
     assert_int_equal(od_file_read(OD_TEST_FIXTURES "/orthod-v1.sql", 1 << 20, &sql, NULL), OD_OK);
     tamper(w, sql.data);
     od_buffer_fini(&sql);
+}
+
+static void a_database_of_version_1_is_read(void **state) {
+    world *w = *state;
+    put_version_1(w);
     world_open_store(w);
     od_job job = world_job(w, 3);
     assert_string_equal(job.name, "kept \"for ever\"");
@@ -248,6 +262,36 @@ static void a_database_of_version_1_is_read(void **state) {
     assert_query(w, "SELECT user_version FROM pragma_user_version", "2");
     // An answer that was given before the whole of it was kept.
     assert_query(w, "SELECT response FROM idempotency WHERE body IS NULL", "3");
+}
+
+static void an_old_version_is_kept_before_its_upgrade(void **state) {
+    world *w = *state;
+    assert_int_equal(access(beside(w, ".v0.bak"), F_OK), -1); // of nothing there is no copy
+    put_version_1(w);
+    world_open_store(w);
+    assert_query(w, "SELECT user_version FROM pragma_user_version", "2");
+    world_close_store(w);
+    // The copy takes its place: it is version 1 still, with all that was in there.
+    char copy[SCRATCH_PATH_BYTES + 16];
+    snprintf(copy, sizeof copy, "%s", beside(w, ".v1.bak"));
+    assert_int_equal(rename(copy, beside(w, "")), 0);
+    tamper(w, "CREATE TEMP TABLE t (v CHECK (v = 1)); INSERT INTO t SELECT user_version FROM"
+              " pragma_user_version; DELETE FROM t; INSERT INTO t SELECT count(*) = 5 FROM points");
+    world_open_store(w);
+    assert_int_equal(access(copy, F_OK), 0);
+}
+
+static void without_a_copy_nothing_is_upgraded(void **state) {
+    world *w = *state;
+    od_error error;
+    put_version_1(w);
+    assert_int_equal(mkdir(beside(w, ".v1.bak"), 0700), 0); // cannot be replaced by a file
+    assert_int_not_equal(try_open(w, &error), OD_OK);
+    assert_non_null(strstr(error.text, "orthod.db.v1.bak"));
+    tamper(w, "CREATE TEMP TABLE t (v CHECK (v = 1)); INSERT INTO t SELECT user_version FROM"
+              " pragma_user_version");
+    assert_int_equal(rmdir(beside(w, ".v1.bak")), 0);
+    world_open_store(w);
 }
 
 int main(void) {
@@ -263,6 +307,8 @@ int main(void) {
         TEST(somebody_elses_database_is_refused),
         TEST(a_file_that_is_no_database_is_refused),
         TEST(a_database_of_version_1_is_read),
+        TEST(an_old_version_is_kept_before_its_upgrade),
+        TEST(without_a_copy_nothing_is_upgraded),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
