@@ -22,7 +22,11 @@ import training
 CHANGES = {"data.limit_train": 1280, "data.limit_eval": 2000, "train.batch_size": 64,
            "train.epochs": 1, "checkpoint.every_steps": 10, "checkpoint.keep": 2,
            "resources.threads": 1}
-STEPS = 20
+# Nothing of a ViT, and less to compute.
+RESNET = {**dict.fromkeys(("model.preset", "model.width", "model.depth", "model.heads",
+                           "model.patch_size")),
+          "data.limit_train": 128, "data.limit_eval": 400, "train.batch_size": 16,
+          "train.optimizer.type": "sgd", "train.optimizer.lr": 0.02, "checkpoint.every_steps": 4}
 RUNS = {
     "linear": {"residual.connection": "linear"},
     "orthogonal": {"residual.connection": "orthogonal"},
@@ -32,6 +36,14 @@ RUNS = {
     "rescaled": {"residual.connection": "orthogonal", "residual.pattern": "rescale_stream"},
     "drawn": {"residual.connection": "orthogonal", "residual.probability": 0.5,
               "residual.perturbation": 0.1, "model.drop_path": 0.1, "model.mlp_dropout": 0.1},
+    "resnet18": {**RESNET, "model.arch": "resnet18", "residual.connection": "orthogonal",
+                 "residual.method": "global"},
+    "resnet34": {**RESNET, "model.arch": "resnet34", "residual.connection": "linear",
+                 "residual.pattern": "rezero", "model.layernorm_head": True,
+                 "data.limit_train": 64, "data.limit_eval": 200, "checkpoint.every_steps": 2},
+    "resnet50": {**RESNET, "model.arch": "resnet50", "residual.connection": "orthogonal",
+                 "residual.pattern": "rescale_stream", "residual.rescale_mode": "conv1x1",
+                 "data.limit_train": 64, "data.limit_eval": 200, "checkpoint.every_steps": 2},
 }
 
 
@@ -74,9 +86,10 @@ def faults_of(changes):
     with tempfile.TemporaryDirectory() as folder:
         run, values = train(spec, folder)
         model = load(spec, os.path.join(run, "model.safetensors"))
-        training.draw_connections(model, spec, STEPS - 1)
+        steps = spec["data"]["limit_train"] // spec["train"]["batch_size"]
+        training.draw_connections(model, spec, steps - 1)
         result = training.evaluate(model, spec["data"]["limit_eval"], spec["train"]["batch_size"],
-                                   spec["train"]["seed"], STEPS)
+                                   spec["train"]["seed"], steps)
         expected = {"val/loss": result["loss"], "val/acc@1": result["acc1"],
                     "val/acc@5": result["acc5"]}
         # An accuracy may differ by one image whose two best logits are equal to rounding.

@@ -14,11 +14,19 @@ try:
 except ImportError:
     sys.exit("PyTorch is missing: apt-get install python3-torch")
 
+import fashion_mnist
 import load_in_torch
 import safetensors_file
 import training
 
 RUNS = {name: {"residual.connection": name} for name in ("linear", "orthogonal")}
+RUNS |= {
+    "resnet18": {**load_in_torch.RESNET, "model.arch": "resnet18",
+                 "residual.connection": "orthogonal", "residual.method": "global",
+                 "data.limit_eval": 200},
+    "resnet50": {**load_in_torch.RESNET, "model.arch": "resnet50", "residual.connection": "linear",
+                 "data.limit_eval": 200},
+}
 
 
 def apart(found, result):
@@ -83,25 +91,48 @@ def write_hf(folder, spec, weights):
                            hf_tensors(weights, torch.randn(1, 1, width)))
 
 
-def faults_of_theirs(changes):
-    """PyTorch's weights here: by eval, and as what a run starts from at a rate of zero."""
-    spec = load_in_torch.spec_of({**changes, "train.optimizer.lr": 0, "train.max_steps": 1})
+def see_batch(model, spec, first):
+    """A batch in training mode, which is all that a step at a rate of zero leaves traces of: in the
+    running statistics of batch norms."""
+    size = spec["train"]["batch_size"]
+    images, _ = fashion_mnist.load("train", first + size)
+    with torch.no_grad():
+        model(images[first:])
+
+
+def shaken(spec):
+    """Weights off their start, by less where wide layers would let values explode."""
+    size = 0.05 if spec["model"]["arch"] == "vit" else 0.03
     torch.manual_seed(11)
     model = training.build(spec)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    want = training.evaluate(model, spec["data"]["limit_eval"])
+            parameter.add_(size * torch.randn_like(parameter))
+    see_batch(model, spec, spec["train"]["batch_size"])
+    return model
+
+
+def faults_of_theirs(changes):
+    """PyTorch's weights here: by eval, and as what a run starts from at a rate of zero."""
+    spec = load_in_torch.spec_of({**changes, "train.optimizer.lr": 0, "train.max_steps": 1})
+    sizes = spec["data"]["limit_eval"], spec["train"]["batch_size"]
+    model = shaken(spec)
     faults = []
     with tempfile.TemporaryDirectory() as folder:
-        names, hf = os.path.join(folder, "names.safetensors"), os.path.join(folder, "hf")
-        safetensors_file.write(names, model.state_dict())
-        write_hf(hf, spec, model.state_dict())
+        files = [os.path.join(folder, "names.safetensors")]
+        safetensors_file.write(files[0], model.state_dict())
+        if spec["model"]["arch"] == "vit":
+            files.append(os.path.join(folder, "hf"))
+            write_hf(files[1], spec, model.state_dict())
         path = os.path.join(folder, "spec.json")
         with open(path, "w", encoding="ascii") as file:
             json.dump(spec, file)
-        for weights in (names, hf):
+        want = training.evaluate(model, *sizes)
+        for weights in files:
             faults += apart(evaluate(weights, "--spec", path), want)
+        see_batch(model, spec, 0)
+        want = training.evaluate(model, *sizes)
+        for weights in files:
             with tempfile.TemporaryDirectory() as place:
                 _, values = load_in_torch.train({**spec, "init_from": weights}, place)
                 faults += apart(values, want)
