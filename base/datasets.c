@@ -126,10 +126,13 @@ static od_status missing(const od_dataset_facts *facts, const char *root, const 
                          od_error *error) {
     const char *either = facts->format == OD_DATASET_IDX ? "(.gz)" : "";
     if (strcmp(root, facts->default_root) != 0) {
+        bool packaged = facts->package != NULL;
         return od_error_set(error, OD_E_NOT_FOUND,
                             "%s: %s/%s%s is not there; data.root must be the folder with the data "
-                            "set's files",
-                            facts->name, root, file, either);
+                            "set's files%s%s%s",
+                            facts->name, root, file, either,
+                            packaged ? "; without it those of the Debian package " : "",
+                            packaged ? facts->package : "", packaged ? " are read" : "");
     }
     if (facts->package != NULL) {
         return od_error_set(error, OD_E_NOT_FOUND, "%s: %s/%s%s is not there; apt-get install %s",

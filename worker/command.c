@@ -2,6 +2,8 @@
 // What the subcommands share: options, numbers and errors of one line.
 #include "worker/command.h"
 
+#include "base/buffer.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,11 +28,19 @@ int od_command_fail(int status, const char *format, ...) {
 }
 
 void od_command_show_faults(const char *path, const od_faults *faults) {
-    for (size_t i = 0; i < faults->count; i++) {
+    od_buffer line = {0};
+    od_status status = od_buffer_printf(&line, "%s: ", path);
+    for (size_t i = 0; i < faults->count && status == OD_OK; i++) {
         const od_fault *fault = &faults->items[i];
-        od_command_fail(0, "%s: %s%s%s", path, fault->pointer, *fault->pointer != '\0' ? " " : "",
-                        fault->detail);
+        status = od_buffer_printf(&line, "%s%s%s%s", i > 0 ? "; " : "", fault->pointer,
+                                  *fault->pointer != '\0' ? " " : "", fault->detail);
     }
+    if (status == OD_OK) {
+        print_line(line.data);
+    } else {
+        od_command_fail(0, "%s: %zu faults, and no memory to tell them", path, faults->count);
+    }
+    od_buffer_fini(&line);
 }
 
 int od_command_option(int argc, char **argv, const struct option *options) {

@@ -20,7 +20,7 @@ int od_worker_run(int argc, char **argv);
 // One line on stderr, "ortho-worker: TEXT"; line breaks within are blanked. Returns status.
 int od_command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// One such line for each fault: "SPEC.json: /model/heads is 5; ...".
+// One such line with all faults: "SPEC.json: /train/epochs is 0; ...; /model/heads is 5; ...".
 void od_command_show_faults(const char *path, const od_faults *faults);
 
 // getopt_long that says what is wrong with an option in one line: the option's character, -1 at the

@@ -39,56 +39,49 @@ bool od_api_id(od_request *request, size_t index, int64_t *out) {
     return false;
 }
 
-bool od_api_integer(od_request *request, const char *name, int64_t min, int64_t max,
-                    int64_t fallback, int64_t *out) {
+int64_t od_api_integer(od_request *request, const char *name, int64_t min, int64_t max,
+                       int64_t fallback) {
     const char *text = od_request_query(request, name);
-    *out = fallback;
     if (text == NULL || text[0] == '\0') {
-        return true;
+        return fallback;
     }
+    int64_t value = 0;
     bool zero = strcmp(text, "0") == 0;
-    *out = 0;
-    if ((zero || od_api_parse_id(text, strlen(text), out)) && *out >= min && *out <= max) {
-        return true;
+    if ((zero || od_api_parse_id(text, strlen(text), &value)) && value >= min && value <= max) {
+        return value;
     }
-    od_response *response =
-        max == INT64_MAX
-            ? od_problem_parameter(request, name, "is \"%s\"; give a whole number from %" PRId64,
-                                   text, min)
-            : od_problem_parameter(request, name,
-                                   "is \"%s\"; give a whole number from %" PRId64 " to %" PRId64,
-                                   text, min, max);
-    od_request_answer(request, response);
-    return false;
+    if (max == INT64_MAX) {
+        od_request_fault(request, name, "is \"%s\"; give a whole number from %" PRId64, text, min);
+    } else {
+        od_request_fault(request, name,
+                         "is \"%s\"; give a whole number from %" PRId64 " to %" PRId64, text, min,
+                         max);
+    }
+    return fallback;
 }
 
-bool od_api_positive(od_request *request, const char *name, double *out) {
+double od_api_positive(od_request *request, const char *name) {
     const char *text = od_request_query(request, name);
-    *out = 0;
     if (text == NULL || text[0] == '\0') {
-        return true;
+        return 0;
     }
     char *end = NULL;
     bool decimal = text[strspn(text, "0123456789.eE+-")] == '\0'; // no inf, nan, 0x1p0, blanks
-    *out = decimal ? strtod(text, &end) : 0;
-    if (decimal && *end == '\0' && *out > 0 && isfinite(*out)) {
-        return true;
+    double value = decimal ? strtod(text, &end) : 0;
+    if (decimal && *end == '\0' && value > 0 && isfinite(value)) {
+        return value;
     }
-    od_request_answer(
-        request,
-        od_problem_parameter(request, name, "is \"%s\"; give a number above 0, as in 0.005", text));
-    return false;
+    od_request_fault(request, name, "is \"%s\"; give a number above 0, as in 0.005", text);
+    return 0;
 }
 
-bool od_api_boolean(od_request *request, const char *name, bool *out) {
+bool od_api_boolean(od_request *request, const char *name) {
     const char *text = od_request_query(request, name);
-    *out = text != NULL && strcmp(text, "true") == 0;
-    if (text == NULL || *out || strcmp(text, "false") == 0) {
-        return true;
+    bool yes = text != NULL && strcmp(text, "true") == 0;
+    if (text != NULL && !yes && strcmp(text, "false") != 0) {
+        od_request_fault(request, name, "is \"%s\"; give true or false", text);
     }
-    od_request_answer(request,
-                      od_problem_parameter(request, name, "is \"%s\"; give true or false", text));
-    return false;
+    return yes;
 }
 
 static od_response *no_object(const od_request *request) {

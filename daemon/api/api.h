@@ -21,15 +21,16 @@ od_daemon *od_api_daemon(const od_request *request);
 // The job or experiment that path segment index names; 404 when it cannot be one.
 bool od_api_id(od_request *request, size_t index, int64_t *out);
 
-// A whole number in [min, max]; fallback when it is not given or empty.
-bool od_api_integer(od_request *request, const char *name, int64_t min, int64_t max,
-                    int64_t fallback, int64_t *out);
+// Query parameters; what is wrong with one is noted (od_request_is_sound). A whole number in
+// [min, max]; fallback when it is not given or empty.
+int64_t od_api_integer(od_request *request, const char *name, int64_t min, int64_t max,
+                       int64_t fallback);
 
 // A decimal number above 0, as in 0.005 or 5e-3; 0 when it is not given or empty.
-bool od_api_positive(od_request *request, const char *name, double *out);
+double od_api_positive(od_request *request, const char *name);
 
 // "true" or "false"; false when it is not given.
-bool od_api_boolean(od_request *request, const char *name, bool *out);
+bool od_api_boolean(od_request *request, const char *name);
 
 // Reads size bytes of text as a positive whole number without sign or leading zeros.
 bool od_api_parse_id(const char *text, size_t size, int64_t *out);

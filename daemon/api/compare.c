@@ -22,8 +22,9 @@ static void fini_compare(od_api_call *base) {
 }
 
 // "1,2,3", each once.
-static bool read_jobs(od_request *request, compare_call *call) {
-    const char *rest = od_request_query(request, "jobs");
+static void read_jobs(od_request *request, compare_call *call) {
+    const char *given = od_request_query(request, "jobs");
+    const char *rest = given;
     bool good = rest != NULL;
     for (call->count = 0; good; call->count++) {
         size_t size = strcspn(rest, ",");
@@ -33,16 +34,12 @@ static bool read_jobs(od_request *request, compare_call *call) {
         }
         if (good && rest[size] == '\0') {
             call->count++;
-            return true;
+            return;
         }
         rest += size + 1;
     }
-    const char *given = od_request_query(request, "jobs");
-    od_request_answer(request,
-                      od_problem_parameter(request, "jobs",
-                                           "is \"%s\"; give up to %d different ids, as in 1,2",
-                                           given != NULL ? given : "", JOBS_MAX));
-    return false;
+    od_request_fault(request, "jobs", "is \"%s\"; give up to %d different ids, as in 1,2",
+                     given != NULL ? given : "", JOBS_MAX);
 }
 
 // The curve of a series of a job, empty when it has none.
@@ -114,16 +111,14 @@ static od_status read_compare(sqlite3 *db, void *ctx, od_error *error) {
 }
 
 void od_api_compare_serve(od_request *request) {
-    compare_call wanted = {0};
+    compare_call wanted = {.max_points = od_api_integer(request, "max_points", POINTS_MIN,
+                                                        POINTS_MAX, POINTS_DEFAULT)};
     const char *series = od_request_query(request, "series");
-    if (!read_jobs(request, &wanted) ||
-        !od_api_integer(request, "max_points", POINTS_MIN, POINTS_MAX, POINTS_DEFAULT,
-                        &wanted.max_points)) {
-        return;
-    }
+    read_jobs(request, &wanted);
     if (series == NULL || series[0] == '\0') {
-        od_request_answer(request, od_problem_parameter(request, "series",
-                                                        "is missing; give one, as in val/acc@1"));
+        od_request_fault(request, "series", "is missing; give one, as in val/acc@1");
+    }
+    if (!od_request_is_sound(request)) {
         return;
     }
     compare_call *call = od_api_call_new(request, sizeof *call, fini_compare);

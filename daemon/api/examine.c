@@ -11,14 +11,14 @@ void od_examine_fini(od_examination *examination) {
     cJSON_Delete(examination->specs);
     cJSON_Delete(examination->variants);
     cJSON_Delete(examination->experiment);
-    free(examination->combinations);
+    free(examination->choices);
     od_faults_fini(&examination->faults);
 }
 
 od_status od_examine_add(od_examination *examination, size_t index, const od_fault *fault) {
     return examination->experiment == NULL
                ? od_faults_add_once(&examination->faults, fault->pointer, fault->detail)
-               : od_vary_blame(examination->experiment, examination->combinations[index], fault,
+               : od_vary_blame(examination->experiment, &examination->choices[index], fault,
                                &examination->faults);
 }
 
@@ -38,10 +38,10 @@ od_status od_examine_job(od_examination *examination, cJSON *spec_take) {
 static od_status take_vary(od_examination *examination, od_vary *vary) {
     examination->specs = cJSON_CreateArray();
     examination->variants = cJSON_CreateArray();
-    examination->combinations = calloc(vary->count + 1, sizeof *examination->combinations);
-    bool whole = examination->combinations != NULL;
+    examination->choices = calloc(vary->count + 1, sizeof *examination->choices);
+    bool whole = examination->choices != NULL;
     for (size_t i = 0; i < vary->count && whole; i++) {
-        examination->combinations[i] = vary->items[i].combination;
+        examination->choices[i] = vary->items[i].choice;
         whole = od_api_append(examination->specs, vary->items[i].spec);
         vary->items[i].spec = NULL;
         whole = od_api_append(examination->variants, vary->items[i].variant) && whole;
@@ -57,8 +57,6 @@ od_status od_examine_experiment(od_examination *examination, cJSON *experiment_t
     OD_TRY(od_schema_validate(daemon->experiment_schema, experiment_take, faults));
     if (faults->count == 0) {
         OD_TRY(od_schema_fill_defaults(daemon->experiment_schema, experiment_take));
-    } else if (!od_vary_can_expand(experiment_take)) {
-        return OD_OK;
     }
     od_vary vary = {0};
     od_status status = od_vary_expand(experiment_take, daemon->job_schema, &vary, faults);

@@ -13,16 +13,17 @@
 #ifndef OD_API_EXAMINE_H
 #define OD_API_EXAMINE_H
 
+#include "base/vary.h"
 #include "daemon/daemon.h"
 
 // {0} but for daemon at first.
 typedef struct od_examination {
     od_daemon *daemon;
-    cJSON *specs;         // array; valid ones have all defaults
-    cJSON *variants;      // array of the same length, NULL for a job of its own
-    size_t *combinations; // od_vary_job.combination of each, NULL for a job of its own
-    cJSON *experiment;    // what was sent, with all defaults where it is valid; NULL: a job
-    od_faults faults;     // "of" specs
+    cJSON *specs;            // array; valid ones have all defaults
+    cJSON *variants;         // array of the same length, NULL for a job of its own
+    od_vary_choice *choices; // od_vary_job.choice of each, NULL for a job of its own
+    cJSON *experiment;       // what was sent, with all defaults where it is valid; NULL: a job
+    od_faults faults;        // "of" specs
 } od_examination;
 
 // Each of these takes its second argument in every case. The status is about memory.

@@ -38,9 +38,9 @@ static void fini_list(od_api_call *base) {
     free(call->query);
 }
 
-static bool read_states(od_request *request, unsigned *out) {
+static unsigned read_states(od_request *request) {
     const char *rest = od_request_query(request, "state");
-    *out = 0;
+    unsigned states = 0;
     while (rest != NULL && rest[0] != '\0') {
         char name[16];
         size_t size = strcspn(rest, ",");
@@ -51,40 +51,44 @@ static bool read_states(od_request *request, unsigned *out) {
             state = od_job_state_parse(name);
         }
         if (state < 0) {
-            od_request_answer(
-                request, od_problem_parameter(request, "state",
-                                              "has no state \"%.*s\"; there are queued, starting, "
-                                              "running, pausing, paused, cancelling, succeeded, "
-                                              "failed and cancelled",
-                                              (int)size, rest));
-            return false;
+            od_request_fault(request, "state",
+                             "has no state \"%.*s\"; there are queued, starting, running, pausing, "
+                             "paused, cancelling, succeeded, failed and cancelled",
+                             (int)size, rest);
+            return 0;
         }
-        *out |= 1u << state;
+        states |= 1u << state;
         rest += size + (rest[size] == ',');
     }
-    return true;
+    return states;
 }
 
-static bool read_label(list_call *call) {
-    od_request *request = call->base.request;
+// The label that is asked for, "key=value", or NULL.
+static const char *read_label(od_request *request) {
     const char *text = od_request_query(request, "label");
     if (text == NULL || text[0] == '\0') {
-        return true;
+        return NULL;
     }
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text) {
-        od_api_finish(&call->base,
-                      od_problem_parameter(request, "label", "is \"%s\"; give key=value", text));
-        return false;
+    if (strchr(text, '=') == NULL || text[0] == '=') {
+        od_request_fault(request, "label", "is \"%s\"; give key=value", text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool keep_label(list_call *call, const char *text) {
+    if (text == NULL) {
+        return true;
     }
     call->label = strdup(text);
     if (call->label == NULL) {
         od_api_finish(&call->base, NULL);
         return false;
     }
-    call->label[equals - text] = '\0';
+    char *equals = strchr(call->label, '=');
+    *equals = '\0';
     call->filter.label_key = call->label;
-    call->filter.label_value = call->label + (equals - text) + 1;
+    call->filter.label_value = equals + 1;
     return true;
 }
 
@@ -154,21 +158,21 @@ static od_status read_list(sqlite3 *db, void *ctx, od_error *error) {
 }
 
 void od_api_jobs_serve_list(od_request *request) {
-    od_jobs_filter filter = {0};
-    int64_t limit = 0;
-    if (!read_states(request, &filter.states) ||
-        !od_api_integer(request, "experiment", 1, INT64_MAX, 0, &filter.experiment) ||
-        !od_api_integer(request, "cursor", 1, INT64_MAX, 0, &filter.before_id) ||
-        !od_api_integer(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit)) {
+    od_jobs_filter filter = {
+        .states = read_states(request),
+        .experiment = od_api_integer(request, "experiment", 1, INT64_MAX, 0),
+        .before_id = od_api_integer(request, "cursor", 1, INT64_MAX, 0),
+        .limit = (size_t)od_api_integer(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT)};
+    const char *label = read_label(request);
+    if (!od_request_is_sound(request)) {
         return;
     }
-    filter.limit = (size_t)limit;
     list_call *call = od_api_call_new(request, sizeof *call, fini_list);
     if (call == NULL) {
         return;
     }
     call->filter = filter;
-    if (read_label(call) && copy_query(call)) {
+    if (keep_label(call, label) && copy_query(call)) {
         od_api_read(&call->base, read_list);
     }
 }

@@ -38,19 +38,19 @@ static bool is_key(const char *text) {
     return size > 0 && size < OD_KEY_BYTES;
 }
 
-bool od_key_read(const od_request *request, const char *route, const cJSON *body, od_key *out,
-                 od_response **response) {
+void od_key_check(od_request *request) {
+    const char *key = od_request_header(request, "Idempotency-Key");
+    if (key != NULL && !is_key(key)) {
+        od_request_fault(request, "Idempotency-Key",
+                         "is no key: 1 to %d printable ASCII characters", OD_KEY_BYTES - 1);
+    }
+}
+
+bool od_key_read(const od_request *request, const char *route, const cJSON *body, od_key *out) {
     const char *key = od_request_header(request, "Idempotency-Key");
     *out = (od_key){0};
-    *response = NULL; // "no memory"
     if (key == NULL) {
         return true;
-    }
-    if (!is_key(key)) {
-        *response =
-            od_problem_parameter(request, "Idempotency-Key",
-                                 "is no key: 1 to %d printable ASCII characters", OD_KEY_BYTES - 1);
-        return false;
     }
     snprintf(out->text, sizeof out->text, "%s:%s", route, key);
     return body == NULL || make_digest(body, out->digest);

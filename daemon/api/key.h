@@ -15,8 +15,10 @@ typedef struct od_key {
     char digest[OD_KEY_DIGEST_BYTES]; // of the body
 } od_key;
 
-// Reads the key of a request whose body is body (NULL: empty). false: *response is the answer.
-bool od_key_read(const od_request *request, const char *route, const cJSON *body, od_key *out,
-                 od_response **response);
+// Notes a header that is no key (od_request_is_sound).
+void od_key_check(od_request *request);
+
+// Reads the checked key of a request whose body is body (NULL: empty). false: no memory.
+bool od_key_read(const od_request *request, const char *route, const cJSON *body, od_key *out);
 
 #endif

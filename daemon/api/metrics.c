@@ -185,31 +185,27 @@ static od_status read_metrics(sqlite3 *db, void *ctx, od_error *error) {
 
 // --- the request ------------------------------------------------------------------------------
 
-static bool read_format(od_request *request, const metrics_format **out) {
+static const metrics_format *read_format(od_request *request) {
     const char *name = od_request_query(request, "format");
-    *out = &formats[0];
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0] && name != NULL; i++) {
+    if (name == NULL || name[0] == '\0') {
+        return &formats[0];
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(formats[i].name, name) == 0) {
-            *out = &formats[i];
-            return true;
+            return &formats[i];
         }
     }
-    if (name == NULL || name[0] == '\0') {
-        return true;
-    }
-    od_request_answer(request, od_problem_parameter(request, "format",
-                                                    "is \"%s\"; give json, csv or ndjson", name));
-    return false;
+    od_request_fault(request, "format", "is \"%s\"; give json, csv or ndjson", name);
+    return NULL;
 }
 
 void od_api_metrics_serve(od_request *request) {
-    metrics_call wanted = {0};
-    if (!od_api_id(request, 3, &wanted.job) ||
-        !od_api_integer(request, "from_step", 0, INT64_MAX, 0, &wanted.from_step) ||
-        !od_api_integer(request, "to_step", 0, INT64_MAX, INT64_MAX, &wanted.to_step) ||
-        !od_api_integer(request, "max_points", POINTS_MIN, POINTS_MAX, POINTS_DEFAULT,
-                        &wanted.max_points) ||
-        !read_format(request, &wanted.format)) {
+    metrics_call wanted = {
+        .from_step = od_api_integer(request, "from_step", 0, INT64_MAX, 0),
+        .to_step = od_api_integer(request, "to_step", 0, INT64_MAX, INT64_MAX),
+        .max_points = od_api_integer(request, "max_points", POINTS_MIN, POINTS_MAX, POINTS_DEFAULT),
+        .format = read_format(request)};
+    if (!od_api_id(request, 3, &wanted.job) || !od_request_is_sound(request)) {
         return;
     }
     metrics_call *call = od_api_call_new(request, sizeof *call, fini_metrics);

@@ -314,10 +314,9 @@ static void on_key(void *ctx, od_status status, const od_error *error) {
 // Fills in what all requests share and starts. A dry run makes nothing that a key could be for.
 static void start(submit_call *call, const char *route) {
     od_request *request = call->base.request;
-    od_response *response = NULL;
     call->examination.daemon = daemon_of(call);
-    if (!od_key_read(request, route, call->body, &call->key, &response)) {
-        od_api_finish(&call->base, response);
+    if (!od_key_read(request, route, call->body, &call->key)) {
+        od_api_finish(&call->base, NULL);
     } else if (call->key.text[0] == '\0' || call->dry_run) {
         call->begin(call);
     } else {
@@ -371,8 +370,9 @@ static void submit_recipe(od_request *request, bool dry_run) {
 }
 
 void od_api_submit_job(od_request *request) {
-    bool dry_run = false;
-    if (od_api_boolean(request, "dry_run", &dry_run)) {
+    bool dry_run = od_api_boolean(request, "dry_run");
+    od_key_check(request);
+    if (od_request_is_sound(request)) {
         (od_request_is_yaml(request) ? submit_recipe : submit_spec)(request, dry_run);
     }
 }
@@ -382,7 +382,9 @@ void od_api_submit_clone(od_request *request) {
     int64_t id = 0;
     cJSON *patch = NULL;
     char route[32];
-    if (!od_api_id(request, 3, &id) || !od_api_object(request, true, &patch)) {
+    od_key_check(request);
+    if (!od_api_id(request, 3, &id) || !od_request_is_sound(request) ||
+        !od_api_object(request, true, &patch)) {
         return;
     }
     submit_call *call = new_submit(request, patch);
@@ -396,7 +398,8 @@ void od_api_submit_clone(od_request *request) {
 
 void od_api_submit_experiment(od_request *request) {
     cJSON *body = NULL;
-    if (!od_api_object(request, false, &body)) {
+    od_key_check(request);
+    if (!od_request_is_sound(request) || !od_api_object(request, false, &body)) {
         return;
     }
     submit_call *call = new_submit(request, body);

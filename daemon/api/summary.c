@@ -114,9 +114,9 @@ static od_status read_summary(sqlite3 *db, void *ctx, od_error *error) {
 
 void od_api_summary_serve(od_request *request) {
     int64_t id = 0;
-    double half_width = 0;
+    double half_width = od_api_positive(request, "half_width");
     const char *series = od_request_query(request, "series");
-    if (!od_api_id(request, 3, &id) || !od_api_positive(request, "half_width", &half_width)) {
+    if (!od_api_id(request, 3, &id) || !od_request_is_sound(request)) {
         return;
     }
     summary_call *call = od_api_call_new(request, sizeof *call, fini_summary);

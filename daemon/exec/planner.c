@@ -324,7 +324,7 @@ static void append(plan_call **list, plan_call *call) {
 
 void od_planner_plan(od_planner *planner, const cJSON *specs, od_planner_done done, void *ctx) {
     plan_call *call = calloc(1, sizeof *call);
-    char *text = cJSON_PrintUnformatted(specs);
+    char *text = od_json_print(specs);
     if (call == NULL || text == NULL || planner->closing) {
         od_error error;
         od_status status = planner->closing

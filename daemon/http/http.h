@@ -62,6 +62,12 @@ const char *od_request_query(const od_request *request, const char *name);
 bool od_request_parameter(const od_request *request, size_t index, const char **name,
                           const char **value);
 const char *od_request_header(const od_request *request, const char *name);
+// Notes what is wrong with a parameter or header, so that all of it can be told at once.
+void od_request_fault(od_request *request, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Whether nothing was noted; when something was, a parameter that the route does not have too, it
+// answers. A handler of a route with parameters asks this once it has read them.
+bool od_request_is_sound(od_request *request);
 // Whether the Content-Type is one of YAML's, on a route that takes it.
 bool od_request_is_yaml(const od_request *request);
 // The body; NUL-terminated behind its size bytes; never NULL.

@@ -4,6 +4,7 @@
 #define OD_HTTP_PRIVATE_H
 
 #include "base/buffer.h"
+#include "base/schema.h"
 #include "daemon/http/guard.h"
 #include "daemon/http/http.h"
 #include "daemon/http/mhd.h"
@@ -55,6 +56,8 @@ struct od_request {
     char *target;
     od_url url;
     od_buffer body;
+    od_faults faults; // of its parameters
+    bool no_memory;   // for one of them
     size_t discarded; // bytes of a refused body that were read and thrown away
     od_response *response;
     LIST_ENTRY(od_request) link; // in od_mhd.suspended while suspended

@@ -61,7 +61,7 @@ static od_response *build(const od_request *request, od_problem problem, const c
 }
 
 // cJSON prints strings as they are, so what a client sent is made valid UTF-8 first.
-static void keep_ascii(char *text) {
+void od_problem_keep_ascii(char *text) {
     for (; *text != '\0'; text++) {
         *text = (unsigned char)*text < 0x80 ? *text : '?';
     }
@@ -74,7 +74,7 @@ od_response *od_problem_new(const od_request *request, od_problem problem, const
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    keep_ascii(detail);
+    od_problem_keep_ascii(detail);
     cJSON *errors = NULL;
     if (faults != NULL && faults->count > 0) {
         errors = od_faults_json(faults);
@@ -83,24 +83,6 @@ od_response *od_problem_new(const od_request *request, od_problem problem, const
         }
     }
     return build(request, problem, detail, errors);
-}
-
-od_response *od_problem_parameter(const od_request *request, const char *name, const char *format,
-                                  ...) {
-    char detail[OD_ERROR_TEXT_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
-    va_end(arguments);
-    keep_ascii(detail);
-    od_faults faults = {0};
-    od_response *response = NULL;
-    if (od_faults_add(&faults, name, "%s", detail) == OD_OK) {
-        response =
-            od_problem_new(request, OD_PROBLEM_INVALID_PARAMETER, &faults, "%s %s", name, detail);
-    }
-    od_faults_fini(&faults);
-    return response;
 }
 
 od_response *od_problem_from_error(const od_request *request, const od_error *error) {

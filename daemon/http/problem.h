@@ -44,8 +44,7 @@ od_response *od_problem_new(const od_request *request, od_problem problem, const
 // shown without it.
 od_response *od_problem_from_error(const od_request *request, const od_error *error);
 
-// One faulty parameter: "errors": [{"pointer": name, "detail": ...}].
-od_response *od_problem_parameter(const od_request *request, const char *name, const char *format,
-                                  ...) __attribute__((format(printf, 3, 4)));
+// Puts a '?' for every byte of text that is no ASCII.
+void od_problem_keep_ascii(char *text);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,37 @@ const char *od_request_header(const od_request *request, const char *name) {
                : NULL;
 }
 
+void od_request_fault(od_request *request, const char *name, const char *format, ...) {
+    char detail[OD_ERROR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    od_problem_keep_ascii(detail);
+    request->no_memory =
+        od_faults_add(&request->faults, name, "%s", detail) != OD_OK || request->no_memory;
+}
+
+static bool has_faults(const od_request *request) {
+    return request->faults.count > 0 || request->no_memory;
+}
+
+static od_response *faults_problem(const od_request *request) {
+    const od_faults *faults = &request->faults;
+    return request->no_memory
+               ? NULL
+               : od_problem_new(request, OD_PROBLEM_INVALID_PARAMETER, faults, "%s %s",
+                                faults->items[0].pointer, faults->items[0].detail);
+}
+
+bool od_request_is_sound(od_request *request) {
+    if (has_faults(request)) {
+        od_request_answer(request, faults_problem(request));
+        return false;
+    }
+    return true;
+}
+
 // Whether a Content-Type is one of names; its parameters are not looked at.
 static bool is_media_type(const char *type, const char *const *names, size_t count) {
     size_t length = strcspn(type, "; \t");
@@ -90,6 +122,7 @@ const char *od_request_target(const od_request *request) {
 static void free_request(od_request *request) {
     od_response_free(request->response);
     od_buffer_fini(&request->body);
+    od_faults_fini(&request->faults);
     od_url_fini(&request->url);
     free(request->target);
     free(request);
@@ -178,36 +211,31 @@ static void find_route(od_request *request) {
     }
 }
 
-static od_status query_fault(const od_request *request, size_t index, od_faults *faults) {
+static void query_fault(od_request *request, size_t index) {
     const char *name = request->url.parameters[index].name;
     const char *known = request->route->query;
     if (!od_router_listed(known, name) && !od_request_is_yaml(request)) {
-        return od_faults_add(faults, name, "is not a parameter of this route%s%s",
-                             known != NULL ? "; it has " : "", known != NULL ? known : "");
+        od_request_fault(request, name, "is not a parameter of this route%s%s",
+                         known != NULL ? "; it has " : "", known != NULL ? known : "");
+        return;
     }
     for (size_t i = 0; i < index; i++) {
         if (strcmp(request->url.parameters[i].name, name) == 0) {
-            return od_faults_add(faults, name, "is given more than once");
+            od_request_fault(request, name, "is given more than once");
+            return;
         }
     }
-    return OD_OK;
 }
 
+// Of a route with parameters the handler tells the faults, together with those of the values.
 static void check_query(od_request *request) {
-    od_faults faults = {0};
-    od_status status = OD_OK;
-    if ((request->route->flags & OD_ROUTE_ANY_QUERY) == 0) {
-        for (size_t i = 0; i < request->url.parameter_count && status == OD_OK; i++) {
-            status = query_fault(request, i, &faults);
-        }
+    bool any = (request->route->flags & OD_ROUTE_ANY_QUERY) != 0;
+    for (size_t i = 0; i < request->url.parameter_count && !any; i++) {
+        query_fault(request, i);
     }
-    if (status != OD_OK) {
-        refuse(request, NULL);
-    } else if (faults.count > 0) {
-        refuse(request, od_problem_new(request, OD_PROBLEM_INVALID_PARAMETER, &faults, "%s %s",
-                                       faults.items[0].pointer, faults.items[0].detail));
+    if (has_faults(request) && request->route->query == NULL) {
+        refuse(request, faults_problem(request));
     }
-    od_faults_fini(&faults);
 }
 
 static void check_media_type(od_request *request) {
@@ -251,7 +279,8 @@ static void begin(od_request *request, const char *method) {
     }
     if (request->phase == OD_REQUEST_READING &&
         od_url_parse(request->target, &request->url, &error) != OD_OK) {
-        refuse(request, od_problem_parameter(request, "url", "is refused: %s", error.text));
+        od_request_fault(request, "url", "is refused: %s", error.text);
+        refuse(request, faults_problem(request));
     }
     static void (*const checks[])(od_request *) = {find_route, check_query, check_media_type};
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

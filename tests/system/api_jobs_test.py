@@ -417,7 +417,17 @@ def experiments_with_faults():
             ({"base": base, "vary": {"train.sead": [1]}}, ["/vary/train.sead"]),
             ({"base": base, "vary": {"train.epochs": [1, 0]}}, ["/vary/train.epochs/1"]),
             ({"base": base, "vary": {"train.seed": [1, 1]}}, ["/vary/train.seed"]),
-            ({"base": base, "vary": {"train.seed": [1]}, "x": 1}, ["/x"])):
+            ({"base": base, "vary": {"train.seed": [1]}, "x": 1}, ["/x"]),
+            # What is wrong with "vary" hides nothing else.
+            ({"base": {**base, "x": 1}, "vary": [1]}, ["/vary", "/base/x"]),
+            ({"base": {**base, "x": 1}, "vary": {"train.seed": 3, "train.epochs": [0]}},
+             ["/vary/train.seed", "/vary/train.epochs/0", "/base/x"]),
+            ({"base": {**base, "x": 1, "resources": {"threads": 64}},
+              "vary": {"train": [{"epochs": 1, "batch_size": 8}], "train.seed": [-1]}},
+             ["/vary/train.seed", "/vary/train.seed/0", "/base/x", "/base/resources/threads"]),
+            ({"base": {**base, "x": 1, "resources": {"threads": 64}},
+              "vary": {"train.seed": list(range(600)), "train.epochs": [1, 0]}},
+             ["/vary", "/vary/train.epochs/1", "/base/x", "/base/resources/threads"])):
         expect_problem(post("/experiments", body), 422, "invalid-spec", pointers, repr(body)[-60:])
     wrong = {"base": {**base, "model": {**base["model"], "width": 10}},
              "vary": {"train.seed": [0, 1]}}

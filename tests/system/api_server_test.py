@@ -243,6 +243,8 @@ def faults_that_follow_from_another_are_not_told():
              ["/model/width"]),
             ({"model": 3, "queue": {"after": [999999]}}, ["/model", "/queue/after/0"]),
             ({"train": {"batch_size": 1e300}}, ["/train/batch_size"]),
+            ({"train": {"seed": 2**53, "epochs": 2**53 + 2, "batch_size": 64}},
+             ["/train/seed", "/train/epochs"]),
             ({"resources": {"threads": 1e300}}, ["/resources/threads"]),
             ({"queue": {"after": [1, 1, "x", 1e300]}},
              ["/queue/after", "/queue/after/2", "/queue/after/3"]),
@@ -307,6 +309,17 @@ def parameters():
             assert {fault["pointer"] for fault in problem["errors"]} <= names, problem
     problem = expect_problem(get("/jobs?a=1&b=2&limit=1&limit=2"), 400, "invalid-parameter",
                              ["a", "b", "limit"])
+    for path, query, names in (
+            ("/jobs", "state=x&label=x&experiment=x&limit=0&cursor=x&what=1",
+             ["state", "label", "experiment", "limit", "cursor", "what"]),
+            (f"/jobs/{number}/metrics", "from_step=-1&to_step=x&max_points=2&format=xml&x=1",
+             ["from_step", "to_step", "max_points", "format", "x"]),
+            ("/compare", "jobs=x&max_points=0&x=1", ["jobs", "series", "max_points", "x"])):
+        expect_problem(get(f"{path}?{query}"), 400, "invalid-parameter", names, query)
+    expect_problem(post("/jobs?dry_run=yes&x=1", spec()), 400, "invalid-parameter", ["dry_run", "x"])
+    for path in ("/jobs/1", f"/jobs/{number}/log", "/experiments/1/summary", "/recipes", "/datasets",
+                 "/openapi.json", f"/jobs/{number}/checkpoints", "/schemas/job"):
+        expect_problem(get(path + "?nonsense=1"), 400, "invalid-parameter", ["nonsense"], path)
     expect_problem(get("/events", headers={"Last-Event-ID": "x"}), 400, "invalid-parameter",
                    ["Last-Event-ID"])
     expect_problem(post("/jobs?dry_run=yes", spec()), 400, "invalid-parameter", ["dry_run"])

@@ -155,10 +155,12 @@ def test_a_second_one_says_that_orthod_runs_and_ctrl_c_ends_both(place):
 
 
 def test_wrong_usage(place):
-    for options in (["--what"], ["--port"], ["--recipe", "/nonexistent"]):
+    for options in (["--what"], ["--port"], ["--recipe", "/nonexistent"],
+                    ["--port", "abc"], ["--port", "0"], ["--port", "65536"], ["--port", "999999"]):
         done = subprocess.run([os.path.join(SOURCES, "quickstart"), *options], capture_output=True,
                               text=True, timeout=WAIT_S)
         assert done.returncode == 2 and done.stderr.startswith("quickstart: "), (options, done)
+        assert len(done.stderr.splitlines()) == 1, done
     assert not place.workers()
 
 

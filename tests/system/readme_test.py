@@ -100,7 +100,7 @@ def test_submit(readme):
 
 
 def test_look(readme):
-    show, events, metrics, log, cancel = readme.examples["look"]
+    show, events, metrics, log = readme.examples["look"]
     assert readme.json(show)["state"] == "succeeded"
     stream = readme.run(events).stdout
     assert "event: metrics" in stream and '"state":"succeeded"' in stream, stream[-500:]
@@ -108,8 +108,6 @@ def test_look(readme):
     assert lines[0] == "series,step,value", lines[0]
     assert {line.split(",")[0] for line in lines[1:]} == {"train/loss", "val/acc@1"}, lines
     assert "succeeded" in readme.run(log).stdout
-    refused = readme.run(cancel)  # it has ended
-    assert refused.returncode == 22 and "/problems/wrong-state" in refused.stdout, refused
 
 
 def test_weights(readme):
@@ -128,6 +126,14 @@ def test_experiment(readme):
     assert [arm["variant"]["residual.connection"] for arm in arms] == ["linear", "orthogonal"]
 
 
+def test_cancel(readme):
+    (command,) = readme.examples["cancel"]
+    assert readme.json(command)["id"] == 2
+    assert readme.wait_for_end(2)["state"] == "cancelled"
+    refused = readme.run(command)
+    assert refused.returncode == 22 and "/problems/wrong-state" in refused.stdout, refused
+
+
 def test_worker(readme):
     plan, run = readme.examples["worker"]
     done = readme.run(plan)
@@ -138,11 +144,11 @@ def test_worker(readme):
 
 
 def test_every_example_is_tested(readme):
-    assert set(readme.examples) == {"submit", "look", "weights", "experiment", "worker"}
+    assert set(readme.examples) == {"submit", "look", "weights", "experiment", "cancel", "worker"}
 
 
 def main():
-    tests = [test_submit, test_look, test_weights, test_experiment, test_worker,
+    tests = [test_submit, test_look, test_weights, test_experiment, test_cancel, test_worker,
              test_every_example_is_tested]
     print(f"1..{len(tests)}", flush=True)
     readme = Readme()

@@ -619,7 +619,8 @@ def test_a_bad_spec_leaves_nothing(place):
              "/train/batch_size is 97; the training split has 96 images: give at most that")
     done = place.run(place.spec(model={"heads": 5, "patch_size": 5}, train={"precision": "fp16", "batch_size": 8}))
     assert done.returncode == 1
-    assert [line.split(": ")[2].split()[0] for line in done.stderr.splitlines()] == [
+    line, = done.stderr.splitlines()
+    assert [word for word in line.split() if word.startswith(("/train/", "/model/"))] == [
         "/train/precision", "/model/heads", "/model/patch_size"], done.stderr
     assert not os.path.exists(f"{place.path}/run")
 
@@ -995,7 +996,7 @@ def test_faults_of_a_recipe_name_its_keys_and_lines(place):
         {"pointer": "/lr", "detail": 'line 2: is "fast"; give a decimal number'},
         {"pointer": "/epochs", "detail": "line 4: is 0; the minimum is 1"}], done.stdout
     done = call("run", f"{place.path}/bad.yaml", "--dir", f"{place.path}/run")
-    assert done.returncode == 1 and "bad.yaml: /epochs line 4: is 0" in done.stderr, done.stderr
+    assert done.returncode == 1 and "; /epochs line 4: is 0" in done.stderr, done.stderr
     assert not os.path.exists(f"{place.path}/run")
     text = "model: vit\npreset: N\ndataset: fashion-mnist\nglobal_batch_size: 60002\ngrad_accumulate_steps: 4\n"
     done = call("plan", place.write(text, "rules.yml"))

@@ -164,7 +164,9 @@ static void faults_point_to_their_cause(void **state) {
           "train, eval, log, checkpoint, init_from, resources, queue",
           "/base/data: is missing; it has no default"}},
         {"{\"base\":{" BASE "},\"vary\":{\"\":[0],\".\":[0]}}",
-         {"/vary/.: lies inside \"\", which is varied too"}},
+         {"/vary/.: lies inside \"\", which is varied too",
+          "/vary/: unknown key; known here: name, notes, labels, model, residual, data, train, "
+          "eval, log, checkpoint, init_from, resources, queue"}},
         {"{\"base\":{" BASE "},\"vary\":{\"train..seed\":[0]}}",
          {"/vary/train..seed: \"train/\": unknown key; known here: epochs, max_steps, batch_size, "
           "grad_accumulate_steps, precision, seed, optimizer, schedule, grad_clip, "
@@ -186,8 +188,9 @@ static void faulty_combinations_can_be_looked_at(void **state) {
     assert_non_null(od_json_at(vary.items[1].spec, "x"));
     assert_int_equal(od_json_at(vary.items[1].spec, "train.epochs")->valueint, 0);
     assert_null(od_json_at(vary.items[1].spec, "train.batch_size"));
-    assert_int_equal(vary.items[2].combination, 2);
-    assert_int_equal(vary.items[3].combination, 3);
+    assert_int_equal(vary.items[2].choice.index[0], 2);
+    assert_int_equal(vary.items[3].choice.index[0], 0);
+    assert_int_equal(vary.items[3].choice.index[1], 1);
     od_vary_fini(&vary);
     od_faults_fini(&faults);
     cJSON_Delete(experiment);
@@ -195,15 +198,15 @@ static void faulty_combinations_can_be_looked_at(void **state) {
 
 static void faults_found_later_are_blamed(void **state) {
     static const struct {
-        size_t combination;
+        od_vary_choice choice;
         const char *pointer, *blamed;
     } cases[] = {
-        {0, "/train/epochs", "/vary/train.epochs/0"},
-        {5, "/train/epochs", "/vary/train.epochs/2"},
-        {5, "/labels/a~1b~0c", "/vary/labels.a~1b~0c/1"},
-        {3, "/labels/a~1b~0c/x", "/vary/labels.a~1b~0c/1/x"},
-        {3, "/model/heads", "/base/model/heads"},
-        {3, "", "/base"},
+        {{{0, 0}}, "/train/epochs", "/vary/train.epochs/0"},
+        {{{2, 1}}, "/train/epochs", "/vary/train.epochs/2"},
+        {{{2, 1}}, "/labels/a~1b~0c", "/vary/labels.a~1b~0c/1"},
+        {{{0, 1}}, "/labels/a~1b~0c/x", "/vary/labels.a~1b~0c/1/x"},
+        {{{0, 1}}, "/model/heads", "/base/model/heads"},
+        {{{0, 1}}, "", "/base"},
     };
     cJSON *experiment =
         parse("{\"base\":{},\"vary\":{\"train.epochs\":[1,2,3],\"labels.a/b~c\":[4,5]}}");
@@ -212,8 +215,7 @@ static void faults_found_later_are_blamed(void **state) {
         od_fault fault = {(char *)cases[i].pointer, (char *)"is wrong"};
         od_faults faults = {0};
         for (int twice = 0; twice < 2; twice++) {
-            assert_int_equal(od_vary_blame(experiment, cases[i].combination, &fault, &faults),
-                             OD_OK);
+            assert_int_equal(od_vary_blame(experiment, &cases[i].choice, &fault, &faults), OD_OK);
         }
         assert_int_equal(faults.count, 1);
         assert_string_equal(faults.items[0].pointer, cases[i].blamed);
@@ -223,26 +225,79 @@ static void faults_found_later_are_blamed(void **state) {
     cJSON_Delete(experiment);
 }
 
-#define THREE_KEYS(a, b, c) "\"" a "\":[1],\"" b "\":[1],\"" c "\":[1]"
-#define NINE_KEYS \
-    THREE_KEYS("a", "b", "c") "," THREE_KEYS("d", "e", "f") "," THREE_KEYS("g", "h", "i")
-
-static void what_cannot_be_expanded(void **state) {
-    static const char *const texts[] = {
-        "{}",
-        "{\"base\":{}}",
-        "{\"base\":1,\"vary\":{\"a\":[1]}}",
-        "{\"base\":{},\"vary\":[[1]]}",
-        "{\"base\":{},\"vary\":{}}",
-        "{\"base\":{},\"vary\":{\"a\":[]}}",
-        "{\"base\":{},\"vary\":{\"a\":{\"b\":1}}}",
-        "{\"base\":{},\"vary\":{" NINE_KEYS "}}",
-    };
+static void a_key_without_a_value_is_not_blamed(void **state) {
+    cJSON *experiment = parse("{\"base\":{},\"vary\":{\"train\":[{}],\"train.seed\":[1]}}");
+    od_vary_choice choice = {{0, OD_VARY_NONE}};
+    od_fault fault = {(char *)"/train/seed", (char *)"is wrong"};
+    od_faults faults = {0};
     (void)state;
-    for (size_t i = 0; i <= sizeof texts / sizeof *texts; i++) {
-        bool fine = i == sizeof texts / sizeof *texts;
-        cJSON *experiment = parse(fine ? "{\"base\":{},\"vary\":{\"a\":[1,1]},\"x\":1}" : texts[i]);
-        assert_int_equal(od_vary_can_expand(experiment), fine);
+    assert_int_equal(od_vary_blame(experiment, &choice, &fault, &faults), OD_OK);
+    assert_int_equal(faults.count, 1);
+    assert_string_equal(faults.items[0].pointer, "/vary/train/0/seed");
+    od_faults_fini(&faults);
+    cJSON_Delete(experiment);
+}
+
+#define THREE_KEYS(a, b, c) "\"" a "\":[\"x\"],\"" b "\":[\"x\"],\"" c "\":[\"x\"]"
+#define BAD_BASE "\"base\":{\"model\":{\"arch\":\"vit\"},\"train\":{\"epochs\":0}}"
+#define NO_DATA "/base/data: is missing; it has no default"
+#define NO_EPOCHS "/base/train/epochs: is 0; the minimum is 1"
+
+// Whatever is wrong with "vary", the base and its other keys are looked at. What the schema of
+// experiments has told is not told again.
+static void a_faulty_vary_hides_nothing(void **state) {
+    static const struct {
+        const char *text;
+        const char *faults[5];
+    } cases[] = {
+        {"{}", {NULL}},
+        {"{\"base\":1,\"vary\":{\"a\":[1]}}", {NULL}},
+        {"{" BAD_BASE "}", {NO_DATA, NO_EPOCHS}},
+        {"{" BAD_BASE ",\"vary\":[[1]]}", {NO_DATA, NO_EPOCHS}},
+        {"{" BAD_BASE ",\"vary\":{}}", {NO_DATA, NO_EPOCHS}},
+        {"{" BAD_BASE ",\"vary\":{\"train.seed\":[]}}", {NO_DATA, NO_EPOCHS}},
+        {"{" BAD_BASE ",\"vary\":{\"train.epochs\":[]}}", {NO_DATA}},
+        {"{" BAD_BASE ",\"vary\":{\"train\":{\"b\":1},\"data.dataset\":1}}", {NULL}},
+        {"{" BAD_BASE ",\"vary\":{\"train.seed\":1,\"data.dataset\":[\"x\"]}}",
+         {NO_EPOCHS, "/vary/data.dataset/0: is \"x\"; one of mnist, fashion-mnist, cifar10, "
+                     "cifar100, tiny-imagenet, imagenet1k"}},
+        {"{" BAD_BASE ",\"vary\":{\"train\":[{\"epochs\":1}],\"train.seed\":[3,-1]}}",
+         {"/vary/train.seed: lies inside \"train\", which is varied too", NO_DATA,
+          "/vary/train.seed/1: is -1; the minimum is 0"}},
+        {"{" BAD_BASE ",\"vary\":{\"data.dataset.x\":[1],\"train.epochs.x\":[1]}}",
+         {"/vary/train.epochs.x: \"train.epochs\" is no object in the base; leave it out there",
+          "/vary/data.dataset.x: \"data/dataset\": is an object; must be a string"}},
+        {"{" BAD_BASE
+         ",\"vary\":{" THREE_KEYS("train.epochs", "labels.b", "labels.c") "," THREE_KEYS(
+             "labels.d", "labels.e", "labels.f") "," THREE_KEYS("labels.g", "labels.h",
+                                                                "data.dataset") "}}",
+         {"/vary/train.epochs/0: is \"x\"; must be an integer"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect_faults(*state, cases[i].text, cases[i].faults);
+    }
+}
+
+static void jobs_come_only_of_a_usable_vary(void **state) {
+    static const struct {
+        const char *vary;
+        size_t count;
+    } cases[] = {
+        {"{\"train.seed\":[1,-1,2]}", 3},
+        {"{\"train\":[{}],\"train.seed\":[1,2]}", 1},
+        {"{\"train.seed\":[-1],\"x\":[]}", 0},
+        {"[]", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"base\":{" BASE "},\"vary\":%s}", cases[i].vary);
+        cJSON *experiment = parse(text);
+        od_vary vary;
+        od_faults faults = {0};
+        assert_int_equal(od_vary_expand(experiment, *state, &vary, &faults), OD_OK);
+        assert_int_equal(vary.count, cases[i].count);
+        od_vary_fini(&vary);
+        od_faults_fini(&faults);
         cJSON_Delete(experiment);
     }
 }
@@ -268,7 +323,11 @@ static void a_thousand_jobs_are_the_most(void **state) {
     od_vary_fini(&vary);
     write_seeds(seeds, 501);
     snprintf(text, sizeof text, format, seeds);
-    static const char *const faults[] = {"/vary: makes more than 1000 combinations", NULL};
+    memcpy(strstr(text, "linear"), "Linear", 6);
+    static const char *const faults[] = {"/vary: makes more than 1000 combinations",
+                                         "/vary/residual.connection/0: is \"Linear\"; one "
+                                         "of linear, orthogonal",
+                                         NULL};
     expect_faults(*state, text, faults);
 }
 
@@ -295,7 +354,9 @@ int main(void) {
         cmocka_unit_test(faults_point_to_their_cause),
         cmocka_unit_test(faulty_combinations_can_be_looked_at),
         cmocka_unit_test(faults_found_later_are_blamed),
-        cmocka_unit_test(what_cannot_be_expanded),
+        cmocka_unit_test(a_key_without_a_value_is_not_blamed),
+        cmocka_unit_test(a_faulty_vary_hides_nothing),
+        cmocka_unit_test(jobs_come_only_of_a_usable_vary),
         cmocka_unit_test(a_thousand_jobs_are_the_most),
         cmocka_unit_test(the_recipe_makes_two_arms_of_two_seeds),
     };
