@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kill_test.py with twenty kills a model."""
+"""kill_test.py with twenty kills."""
 
 import os
 import sys

@@ -40,6 +40,18 @@ def write_split(folder, prefix, count):
         file.write(struct.pack(">2I", 0x801, count) + labels)
 
 
+CIFAR_RECORD = 1 + 3 * 32 * 32
+
+
+def write_cifar(folder, count):
+    """The files of CIFAR-10 that are published, with count images in each of six."""
+    for i, name in enumerate([*(f"data_batch_{part}" for part in range(1, 6)), "test_batch"]):
+        with open(f"{folder}/{name}.bin", "wb") as file:
+            for j in range(count):
+                pixels = bytes((i * 31 + j * 17 + p) & 255 for p in range(CIFAR_RECORD - 1))
+                file.write(bytes([(i + j) % 10]) + pixels)
+
+
 class Place:
     """A test's own folder with a data set, and what a test does there."""
 
@@ -663,13 +675,7 @@ def test_corrupt_data_is_refused_by_plan_and_run(place):
 
 
 def test_cifar10_trains(place):
-    """From a folder of the files that are published, with 24 images in each."""
-    record = 1 + 3 * 32 * 32
-    for i, name in enumerate(["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5",
-                              "test_batch"]):
-        with open(f"{place.data}/{name}.bin", "wb") as file:
-            for j in range(24):
-                file.write(bytes([(i + j) % 10]) + bytes((i * 31 + j * 17 + p) & 255 for p in range(record - 1)))
+    write_cifar(place.data, 24)
     spec = place.spec(data={"dataset": "cifar10", "augment": "none"}, train={"epochs": 1, "batch_size": 40})
     spec["model"]["patch_size"] = 16
     run = place.succeed(spec)
@@ -678,7 +684,7 @@ def test_cifar10_trains(place):
     assert (3, "val/acc@1") in run.points()
     path = f"{place.data}/data_batch_2.bin"
     with open(path, "r+b") as file:
-        file.truncate(24 * record - 1)
+        file.truncate(24 * CIFAR_RECORD - 1)
     one_line(call("plan", place.write(spec)), "/data/root", path, "no multiple of a record's 3073")
 
 
