@@ -26,7 +26,7 @@ import safetensors_file
 import training
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-STATISTICS_AT = (1, 2, 10, 20)
+EXTRAS_AT = (1, 2, 10, 20)
 OPERATIONS = {"ops": golden_ops, "patterns": golden_patterns}
 
 BASE = {
@@ -60,6 +60,8 @@ NEGATIVE = {"residual.connection": "linear", "residual.method": "negative"}
 FEATURE = {"residual.connection": "orthogonal", "residual.method": "feature"}
 GLOBAL = {"residual.connection": "orthogonal", "residual.method": "global"}
 SGD = {"train.optimizer.type": "sgd", "train.optimizer.lr": 0.01}
+# A narrower model, to keep the folder small.
+NARROW = {"model.width": 12}
 
 CASES = {
     "linear-adam": {**LINEAR},
@@ -72,21 +74,21 @@ CASES = {
     "global-sgd": {**GLOBAL, **SGD},
     "adamw": {**FEATURE, "train.optimizer.type": "adamw", "train.optimizer.weight_decay": 0.5,
               "train.optimizer.beta1": 0.8, "train.optimizer.beta2": 0.95},
-    "smoothing": {**FEATURE, "train.label_smoothing": 0.1},
-    "clip": {**FEATURE, **SGD, "train.grad_clip": 1.0},
+    "smoothing": {**NARROW, **FEATURE, "train.label_smoothing": 0.1},
+    "clip": {**NARROW, **FEATURE, **SGD, "train.grad_clip": 1.0},
     "mixup": {**FEATURE, "train.label_smoothing": 0.1,
               "data.mixup": {"alpha": 0.8, "cutmix_alpha": 1.0, "prob": 0.9, "switch_prob": 0.5}},
     # Seven batches of eight an epoch: three pairs and one alone.
     "accumulate": {**FEATURE, "train.grad_accumulate_steps": 2, "data.limit_train": 60,
                    "train.epochs": 5},
-    "blocks": {**FEATURE, "residual.blocks": [0]},
-    "eps": {**FEATURE, **SGD, "residual.eps": 0.1},
-    "warmup-cos": {**FEATURE, "train.schedule.type": "cos", "train.schedule.warmup_epochs": 0.5},
-    "cos-min": {**LINEAR, **SGD, "train.schedule.type": "cos", "train.schedule.min_lr": 1e-3,
+    "blocks": {**NARROW, **FEATURE, "residual.blocks": [0]},
+    "eps": {**NARROW, **FEATURE, **SGD, "residual.eps": 0.1},
+    "warmup-cos": {**NARROW, **FEATURE, "train.schedule.type": "cos", "train.schedule.warmup_epochs": 0.5},
+    "cos-min": {**NARROW, **LINEAR, **SGD, "train.schedule.type": "cos", "train.schedule.min_lr": 1e-3,
                 "train.schedule.warmup_epochs": 0.25},
-    "warmup-lin": {**LINEAR, "train.schedule.type": "lin", "train.schedule.warmup_epochs": 1,
+    "warmup-lin": {**NARROW, **LINEAR, "train.schedule.type": "lin", "train.schedule.warmup_epochs": 1,
                    "train.schedule.min_lr": 1e-4},
-    "warmup-step": {**LINEAR, **SGD, "train.schedule.type": "step",
+    "warmup-step": {**NARROW, **LINEAR, **SGD, "train.schedule.type": "step",
                     "train.schedule.warmup_epochs": 0.5, "train.schedule.warmup_type": "const",
                     "train.schedule.decay_epochs": [1, 1.5]},
     "bf16": {**FEATURE, "train.precision": "bf16"},
@@ -95,17 +97,16 @@ CASES = {
     "accumulate-clip": {**LINEAR, **SGD, "train.grad_accumulate_steps": 2, "data.limit_train": 40,
                         "train.epochs": 4, "train.grad_clip": 0.5,
                         "train.schedule.type": "lin", "train.schedule.warmup_epochs": 0.5},
-    "warmup-const": {**LINEAR, **SGD, "train.schedule.warmup_epochs": 0.35,
+    "warmup-const": {**NARROW, **LINEAR, **SGD, "train.schedule.warmup_epochs": 0.35,
                      "train.schedule.min_lr": 1e-3},
-    "step-min": {**LINEAR, **SGD, "train.schedule.type": "step", "train.schedule.min_lr": 2e-3,
+    "step-min": {**NARROW, **LINEAR, **SGD, "train.schedule.type": "step", "train.schedule.min_lr": 2e-3,
                  "train.schedule.warmup_epochs": 0.25, "train.schedule.decay_epochs": [0.5, 1.25]},
-    "max-steps": {**LINEAR, "train.schedule.type": "cos", "train.max_steps": 7,
+    "max-steps": {**NARROW, **LINEAR, "train.schedule.type": "cos", "train.max_steps": 7,
                   "train.schedule.warmup_epochs": 0.5},
 }
 
-# Patterns, and what is drawn: on a narrower model, to keep the folder small. Learnable scalars start
-# away from the zero that they would have, where half of the terms would vanish.
-NARROW = {"model.width": 12}
+# Patterns, and what is drawn. Learnable scalars start away from the zero that they would have, where
+# half of the terms would vanish.
 CONNECTIONS = {"linear": LINEAR, "feature": FEATURE}
 PATTERNS = ("rezero", "rezero_constrained", "rescale_stream")
 CASES |= {
@@ -124,11 +125,6 @@ CASES |= {
               "train.seed": 2**53 - 1},
     "perturbation": {**NARROW, **FEATURE, "residual.perturbation": 0.1},
 }
-
-# Their point is the learning rate, which is compared step by step; the weights stay unwritten to
-# keep the folder small.
-WEIGHTLESS = ("cos-min", "max-steps", "step-min", "warmup-const", "warmup-lin", "warmup-step")
-
 
 def put(spec, dotted, value):
     """Sets what is there already: a path that leads nowhere is a mistake."""
@@ -226,6 +222,15 @@ def drift_of(start, single, double):
     }
 
 
+def short(step):
+    """A step with a row of six numbers a connection; what patterns add, in the rows of some steps."""
+    found = {**step, "statistics": [[float(f"{value:.6g}") for value in row["values"]]
+                                    for row in step["statistics"]]}
+    if step["step"] in EXTRAS_AT:
+        found["extras"] = [row.get("extras", {}) for row in step["statistics"]]
+    return found
+
+
 def case_of(name):
     spec = spec_of(name)
     start = training.with_eps(start_weights(spec), spec)
@@ -237,12 +242,9 @@ def case_of(name):
         "torch": torch.__version__,
         "spec": spec,
         "start_weights": start_file_of(spec),
-        "final_weights": None if name in WEIGHTLESS else f"{name}.safetensors",
-        "steps": [
-            {key: value for key, value in step.items()
-             if key != "statistics" or step["step"] in STATISTICS_AT}
-            for step in steps
-        ],
+        "final_weights": f"{name}.safetensors",
+        "connections": [[row["tag"], row["block"]] for row in steps[0]["statistics"]],
+        "steps": [short(step) for step in steps],
         "eval": evaluation,
         "float64": {"losses": [step["loss"] for step in double[0]],
                     "eval_loss": double[1]["loss"]},
@@ -265,12 +267,11 @@ def write_all(folder):
         if not os.path.exists(start):
             safetensors_file.write(start, start_weights(spec))
         result, weights = case_of(name)
-        if result["final_weights"]:
-            # Cases that PyTorch ends with the same bits share a file.
-            bits = b"".join(tensor.numpy().tobytes() for tensor in weights.values())
-            result["final_weights"] = written.setdefault(bits, result["final_weights"])
-            if result["final_weights"] == f"{name}.safetensors":
-                safetensors_file.write(os.path.join(folder, f"{name}.safetensors"), weights)
+        # Cases that PyTorch ends with the same bits share a file.
+        bits = b"".join(tensor.numpy().tobytes() for tensor in weights.values())
+        result["final_weights"] = written.setdefault(bits, result["final_weights"])
+        if result["final_weights"] == f"{name}.safetensors":
+            safetensors_file.write(os.path.join(folder, f"{name}.safetensors"), weights)
         write_text(os.path.join(folder, f"{name}.json"), result)
     for name, goldens in OPERATIONS.items():
         goldens.write(os.path.join(folder, f"{name}.safetensors"))

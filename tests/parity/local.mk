@@ -12,10 +12,11 @@ PARITY_DRAWN = \
 	rescale_stream-linear-adam rescale_stream-linear-sgd \
 	rescale_stream-feature-adam rescale_stream-feature-sgd \
 	probability probability-rezero drops perturbation
-# Cases that end with the same weights share a file; cases about the learning rate have none.
+# Cases that end with the same weights share a file.
 PARITY_WEIGHTS = \
-	start ops patterns accumulate accumulate-clip adamw bf16 bf16-linear blocks clip eps feature-adam feature-sgd linear-adam linear-sgd \
-	mixup negative-adam negative-sgd smoothing warmup-cos \
+	start ops patterns accumulate accumulate-clip adamw bf16 bf16-linear blocks clip cos-min eps \
+	feature-adam feature-sgd linear-adam linear-sgd max-steps mixup negative-adam negative-sgd \
+	smoothing step-min warmup-const warmup-cos warmup-lin warmup-step \
 	start-default start-rezero start-rezero_constrained start-rescale_stream $(PARITY_DRAWN)
 # Runs of ResNets, whose weights follow from a formula.
 RESNET_CASES = \

@@ -14,8 +14,8 @@
 #include <string.h>
 
 // How far a number may be from PyTorch's, relative to it. Float32 rounding alone takes PyTorch's own
-// run from its float64 run ("drift" in the fixtures) by up to 3e-7 in the losses, 1.4e-6 in the
-// gradient norms, 8e-5 in the statistics and 5e-5 in the updates.
+// run from its float64 run ("drift" in the fixtures) by up to 4e-7 in the losses, 4e-6 in the
+// gradient norms and 1.2e-3 in the updates.
 typedef enum quantity {
     LOSS,
     GRADIENT_NORM,
@@ -37,7 +37,7 @@ typedef struct tolerance {
 } tolerance;
 
 // In bf16 PyTorch's own run under autocast is off its float32 run by 1.8e-3 in the losses, 1.1e-2
-// in the gradient norms, 3.3e-4 in the evaluation's loss and 4e-2 in the updates. orthod rounds the
+// in the gradient norms, 9e-2 in a statistic, 3.3e-4 in the evaluation's loss and 4e-2 in the updates. orthod rounds the
 // same operands but no results, so that it is about as far from either.
 static const tolerance tolerances[] = {
     [OD_PRECISION_FP32] = {.bounds = {[LOSS] = 1e-5,
@@ -51,7 +51,7 @@ static const tolerance tolerances[] = {
     [OD_PRECISION_BF16] = {.bounds = {[LOSS] = 4e-3,
                                       [GRADIENT_NORM] = 2e-2,
                                       [LEARNING_RATE] = 1e-12,
-                                      [STATISTIC] = 3e-2,
+                                      [STATISTIC] = 6e-2,
                                       [EVALUATION] = 1e-3,
                                       [UPDATE] = 3e-2},
                            .statistic_floor = 2e-3,
@@ -251,28 +251,32 @@ static void compare_extras(parity_run *run, const od_connection_stats *stats, co
     }
 }
 
-static void compare_statistics(parity_run *run, const cJSON *rows) {
+// extras: NULL in steps whose fixture leaves them out.
+static void compare_statistics(parity_run *run, const cJSON *rows, const cJSON *extras) {
     int count = 0;
     const od_connection_stats *stats = od_trainer_stats_borrow(run->trainer, &count);
+    const cJSON *connections = member(run->fixture, "connections");
     assert_int_equal(count, cJSON_GetArraySize(rows));
     for (int i = 0; i < count; i++) {
+        const cJSON *connection = cJSON_GetArrayItem(connections, i);
         const cJSON *row = cJSON_GetArrayItem(rows, i);
-        assert_string_equal(stats[i].tag, member(row, "tag")->valuestring);
-        assert_int_equal(stats[i].block, (int)fixture_number(row, "block"));
+        assert_string_equal(stats[i].tag, cJSON_GetArrayItem(connection, 0)->valuestring);
+        assert_int_equal(stats[i].block, cJSON_GetArrayItem(connection, 1)->valueint);
+        assert_int_equal(cJSON_GetArraySize(row), OD_CONNECT_STATS);
         for (int k = 0; k < OD_CONNECT_STATS; k++) {
-            const cJSON *want = cJSON_GetArrayItem(member(row, "values"), k);
             compare_statistic(run, &stats[i], od_connection_stat_names[k], stats[i].values[k],
-                              want->valuedouble);
+                              cJSON_GetArrayItem(row, k)->valuedouble);
         }
-        compare_extras(run, &stats[i], cJSON_GetObjectItemCaseSensitive(row, "extras"));
+        if (extras != NULL) {
+            compare_extras(run, &stats[i], cJSON_GetArrayItem(extras, i));
+        }
     }
 }
 
 static void compare_step(parity_run *run, const cJSON *want) {
     od_error error = {0};
     od_step_result got;
-    const cJSON *statistics = cJSON_GetObjectItemCaseSensitive(want, "statistics");
-    fixture_ok(od_trainer_step(run->trainer, statistics != NULL, true, &got, &error), &error);
+    fixture_ok(od_trainer_step(run->trainer, true, true, &got, &error), &error);
     char what[32];
     snprintf(what, sizeof what, "step %lld", (long long)got.step);
     compare_exactly(run, "step", (double)got.step, fixture_number(want, "step"));
@@ -289,9 +293,8 @@ static void compare_step(parity_run *run, const cJSON *want) {
             run->allowed->bounds[LEARNING_RATE], 0);
     compare(run, GRADIENT_NORM, what, got.grad_norm, fixture_number(want, "grad_norm"),
             run->allowed->bounds[GRADIENT_NORM], 0);
-    if (statistics != NULL) {
-        compare_statistics(run, statistics);
-    }
+    compare_statistics(run, member(want, "statistics"),
+                       cJSON_GetObjectItemCaseSensitive(want, "extras"));
 }
 
 static void compare_steps(parity_run *run) {
@@ -316,10 +319,10 @@ static void compare_evaluation(parity_run *run) {
             run->allowed->bounds[EVALUATION], 0);
 }
 
-// ||got - want|| against ||want - start|| over count values. The bound is 3e-4, or eight times what
-// rounding did to PyTorch's own run where that is more. It is more for one kind of tensor alone, the
-// key third of a qkv bias: the same vector added to all keys changes no attention, so its gradient
-// is zero but for rounding, and Adam divides that noise by its own size.
+// ||got - want|| against ||want - start|| over count values. The bound is the tolerance's, or so many
+// times what rounding did to PyTorch's own run where that is more. In float32 only the key third of
+// a qkv bias may use the latter: the same vector added to all keys changes no attention, so its
+// gradient is zero but for rounding, and Adam divides that noise by its own size.
 static void compare_update(parity_run *run, const char *what, const float *got, const float *want,
                            const float *start, int64_t count) {
     double apart = 0;
@@ -330,7 +333,10 @@ static void compare_update(parity_run *run, const char *what, const float *got, 
     }
     const cJSON *updates = member(member(run->fixture, "drift"), "updates");
     double drift = fixture_number(updates, what);
-    double bound = fmax(run->allowed->bounds[UPDATE], run->allowed->drifts * drift);
+    double bound = run->allowed->bounds[UPDATE];
+    if (run->spec.train.precision != OD_PRECISION_FP32 || strstr(what, "[key]") != NULL) {
+        bound = fmax(bound, run->allowed->drifts * drift);
+    }
     assert_true(moved > 0);
     compare(run, UPDATE, what, sqrt(apart / moved), 0, 0, bound);
 }
@@ -377,9 +383,6 @@ static void compare_tensor(parity_run *run, const od_named_tensor *got) {
 
 static void compare_weights(parity_run *run) {
     const cJSON *file = member(run->fixture, "final_weights");
-    if (cJSON_IsNull(file)) {
-        return; // the case is about the learning rate
-    }
     od_error error = {0};
     od_tensor_list model = {0};
     fixture_safetensors(file->valuestring, &run->final);
