@@ -139,6 +139,22 @@ def losses(goldens):
                     labels=labels, loss=loss, rank=rank, dlogits=logits.grad)
 
 
+def soft_losses(goldens):
+    """Targets as mixing makes them, one certain and one whose sum is not 1."""
+    logits = draw(13, 10, scale=3.0)
+    targets = torch.rand(13, 10)
+    targets = targets / targets.sum(1, keepdim=True)
+    targets[1] = functional.one_hot(torch.tensor(7), 10)
+    targets[2] *= 0.5
+    with torch.no_grad():
+        logits[3] = 40 * logits[3]
+        logits[4] = 0.5
+    loss = functional.cross_entropy(logits, targets.double(), reduction="none")
+    (loss.sum() / 13).backward()
+    goldens.put("cross_entropy_soft", logits=logits, targets=targets, loss=loss,
+                dlogits=logits.grad)
+
+
 def norms(goldens):
     x = draw(1003)
     goldens.put("sum_of_squares", x=x, sum=x.square().sum().reshape(1))
@@ -176,6 +192,6 @@ def write(path):
     torch.manual_seed(1)
     goldens = Goldens()
     for fill in (layer_norms, linears, gelus, attentions, connections, patches, tokens, losses,
-                 norms, optimizers):
+                 norms, optimizers, soft_losses):
         fill(goldens)
     safetensors_file.write(path, goldens.tensors, goldens.scalars)

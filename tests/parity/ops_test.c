@@ -284,6 +284,21 @@ static void cross_entropy_smooth(void **state) {
     cross_entropy(*state, "cross_entropy_0.1");
 }
 
+static void cross_entropy_soft(void **state) {
+    bench *b = *state;
+    b->prefix = "cross_entropy_soft";
+    int64_t rows = bench_extent(b, "logits", 0);
+    int64_t classes = bench_extent(b, "logits", 1);
+    float *logits = bench_input(b, "logits");
+    float *targets = bench_input(b, "targets");
+    float *loss = bench_output(b, "loss");
+    float *dlogits = bench_output(b, "dlogits");
+    b->backend->cross_entropy_soft(b->device, loss, dlogits, logits, targets, rows, classes,
+                                   1.0f / (float)rows);
+    bench_expect(b, "loss", loss);
+    bench_expect(b, "dlogits", dlogits);
+}
+
 static void sum_of_squares(void **state) {
     bench *b = *state;
     b->prefix = "sum_of_squares";
@@ -387,6 +402,7 @@ static const struct CMUnitTest all[] = {
     TEST(first_token),
     TEST(cross_entropy_hard),
     TEST(cross_entropy_smooth),
+    TEST(cross_entropy_soft),
     TEST(sum_of_squares),
     TEST(adam_l2),
     TEST(adam_tiny),

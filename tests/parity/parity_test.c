@@ -37,8 +37,8 @@ typedef struct tolerance {
 } tolerance;
 
 // In bf16 PyTorch's own run under autocast is off its float32 run by 1.8e-3 in the losses, 1.1e-2
-// in the gradient norms, 9e-2 in a statistic, 3.3e-4 in the evaluation's loss and 4e-2 in the updates. orthod rounds the
-// same operands but no results, so that it is about as far from either.
+// in the gradient norms, 9e-2 in a statistic, 3.3e-4 in the evaluation's loss and 4e-2 in the
+// updates. orthod rounds the same operands but no results, so that it is about as far from either.
 static const tolerance tolerances[] = {
     [OD_PRECISION_FP32] = {.bounds = {[LOSS] = 1e-5,
                                       [GRADIENT_NORM] = 1e-4,
