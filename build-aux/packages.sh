@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034
 BUILD_PACKAGES="autoconf automake gcc make pkg-config libmicrohttpd-dev libcjson-dev libsqlite3-dev
 libopenblas-dev libuv1-dev zlib1g-dev libjpeg62-turbo-dev libpng-dev libyaml-dev libdnnl-dev
-libcurl4-openssl-dev libsystemd-dev"
+libcurl4-openssl-dev libsystemd-dev nettle-dev"
 
 # need_packages PACKAGE...: installs those that are missing, and says so first. Changes nothing when
 # all are there.

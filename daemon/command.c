@@ -3,6 +3,8 @@
 
 #include "daemon/command.h"
 
+#include "daemon/http/tokens.h"
+
 #include "daemon/store/backup.h"
 
 #include <limits.h>
@@ -64,6 +66,79 @@ static int backup(int argc, char **argv) {
     return 0;
 }
 
+// --- token ---------------------------------------------------------------------------------
+
+static od_status add_token(const char *path, char **operands, od_error *error) {
+    char secret[OD_TOKEN_SECRET_BYTES];
+    od_role role = od_role_parse(operands[1]);
+    if (role == OD_ROLE_NONE) {
+        return od_error_set(error, OD_E_INVALID, "token add: %s is not read, submit or admin",
+                            operands[1]);
+    }
+    OD_TRY(od_tokens_add(path, operands[0], role, secret, error));
+    puts(secret);
+    return OD_OK;
+}
+
+static od_status revoke_token(const char *path, char **operands, od_error *error) {
+    return od_tokens_remove(path, operands[0], error);
+}
+
+static od_status list_tokens(const char *path, char **operands, od_error *error) {
+    (void)operands;
+    od_tokens tokens;
+    OD_TRY(od_tokens_read(path, &tokens, error));
+    for (size_t i = 0; i < tokens.count; i++) {
+        printf("%s %s\n", tokens.items[i].name, od_role_name(tokens.items[i].role));
+    }
+    od_tokens_fini(&tokens);
+    return OD_OK;
+}
+
+typedef struct token_verb {
+    const char *name;
+    od_status (*run)(const char *path, char **operands, od_error *error);
+    int operands;
+} token_verb;
+
+static const token_verb *find_verb(int argc, char **argv) {
+    static const token_verb verbs[] = {
+        {"add", add_token, 2}, {"revoke", revoke_token, 1}, {"list", list_tokens, 0}};
+    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(verbs[i].name, argv[1]) == 0 && argc > 1 + verbs[i].operands) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static od_status run_verb(int argc, char **argv, const token_verb *verb, od_error *error) {
+    static od_config config;
+    int first = 1 + verb->operands; // the options are read as if they stood behind the program
+    OD_TRY(od_config_read(argc - first, argv + first, &config, error));
+    if (od_command_answer(&config)) {
+        return OD_OK;
+    }
+    if (config.token_file[0] == '\0') {
+        return od_error_set(error, OD_E_INVALID, "token %s: give --token-file FILE", verb->name);
+    }
+    return verb->run(config.token_file, argv + 2, error);
+}
+
+static int token(int argc, char **argv) {
+    od_error error = {0};
+    const token_verb *verb = find_verb(argc, argv);
+    if (verb == NULL) {
+        fprintf(stderr, "orthod: token: give add NAME ROLE, revoke NAME or list; see --help\n");
+        return 2;
+    }
+    od_status status = run_verb(argc, argv, verb, &error);
+    if (status != OD_OK) {
+        fprintf(stderr, "orthod: %s\n", error.text);
+    }
+    return status == OD_OK ? 0 : status == OD_E_INVALID ? 2 : 1;
+}
+
 // --- all of them ---------------------------------------------------------------------------
 
 static const struct {
@@ -72,6 +147,7 @@ static const struct {
 } commands[] = {
     {"backup", backup},
     {"check-config", check_config},
+    {"token", token},
 };
 
 od_command *od_command_find(int argc, char **argv) {

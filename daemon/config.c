@@ -23,15 +23,19 @@ const char od_config_help[] =
     "Usage: orthod [OPTION]...\n"
     "       orthod backup FILE [OPTION]...\n"
     "       orthod check-config [OPTION]...\n"
+    "       orthod token add NAME read|submit|admin [OPTION]...\n"
+    "       orthod token revoke NAME [OPTION]...\n"
+    "       orthod token list [OPTION]...\n"
     "Queues training runs, starts them, stores and serves what they measure.\n"
     "backup copies the database to a new FILE, also while a daemon uses it.\n"
     "check-config says all that is wrong with the options and their file, or \"ok\",\n"
-    "and changes nothing.\n"
+    "and changes nothing. token makes, revokes and lists the tokens of --token-file.\n"
     "\n"
     "  --listen ADDRESS:PORT|unix:PATH  where to serve HTTP; may be repeated\n"
     "                                   (127.0.0.1:8420; [::1]:PORT for IPv6)\n"
     "  --state-dir DIR                  database and runs ($STATE_DIRECTORY, else\n"
     "                                   $XDG_STATE_HOME/orthod, else ~/.local/state/orthod)\n"
+    "  --token-file FILE                who may do what (without: everybody, everything)\n"
     "  --cpu-slots N                    CPU threads to give away (the number of cores)\n"
     "  --worker PATH                    the ortho-worker program (the one beside orthod)\n"
     "  --log-level LEVEL                debug, info, warning or error (info)\n"
@@ -89,6 +93,10 @@ static od_status set_state_dir(od_config *config, const char *value, od_error *e
     return copy_path(config->state_dir, "state-dir", value, error);
 }
 
+static od_status set_token_file(od_config *config, const char *value, od_error *error) {
+    return copy_path(config->token_file, "token-file", value, error);
+}
+
 static od_status set_worker(od_config *config, const char *value, od_error *error) {
     return copy_path(config->worker, "worker", value, error);
 }
@@ -129,7 +137,7 @@ typedef struct config_option {
 
 static const config_option options[] = {
     {"listen", set_listen}, {"state-dir", set_state_dir}, {"cpu-slots", set_cpu_slots},
-    {"worker", set_worker}, {"log-level", set_log_level},
+    {"worker", set_worker}, {"log-level", set_log_level}, {"token-file", set_token_file},
 };
 
 static const config_option *find_option(const char *name, size_t length) {

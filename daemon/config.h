@@ -25,7 +25,8 @@ typedef struct od_config {
     od_listen listen[OD_CONFIG_LISTEN_MAX];
     size_t listen_count;
     char state_dir[PATH_MAX];
-    char worker[PATH_MAX]; // ortho-worker; beside orthod when not given
+    char token_file[PATH_MAX]; // "": everybody who can connect may do everything
+    char worker[PATH_MAX];     // ortho-worker; beside orthod when not given
     int64_t cpu_slots;
     int64_t default_threads; // half of the slots, at least one
     od_log_level log_level;

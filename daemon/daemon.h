@@ -17,6 +17,7 @@
 
 typedef struct od_hub od_hub;   // daemon/sse/hub.h
 typedef struct od_http od_http; // daemon/http/server.h
+typedef struct od_auth od_auth; // daemon/http/auth.h
 
 typedef struct od_daemon {
     uv_loop_t *loop;
@@ -26,6 +27,7 @@ typedef struct od_daemon {
     od_queue *queue;
     od_planner *planner;
     od_http *http;
+    od_auth *auth;                // NULL: everybody may do everything
     od_schema *job_schema;        // schemas/job.schema.json
     od_schema *experiment_schema; // schemas/experiment.schema.json
     int64_t started_at_ms;

@@ -116,11 +116,12 @@ static od_status parse_tcp(const char *value, od_listen *out, od_error *error) {
                             value);
     }
     if (!is_local(&out->address)) {
-        return od_error_set(error, OD_E_INVALID,
-                            "--listen %s: only loopback addresses are possible as there is no "
-                            "login yet; use 127.0.0.1:PORT, [::1]:PORT or unix:PATH, and ssh -L "
-                            "from elsewhere",
-                            value);
+        return od_error_set(
+            error, OD_E_INVALID,
+            "--listen %s: only loopback addresses are possible as the "
+            "connection is not encrypted; use 127.0.0.1:PORT, [::1]:PORT or unix:PATH, and ssh -L "
+            "from elsewhere",
+            value);
     }
     return OD_OK;
 }
@@ -178,8 +179,8 @@ od_status od_listen_adopt(int fd, od_listen *out, od_error *error) {
         return od_error_set(
             error, OD_E_INVALID,
             "file descriptor %d, from the service manager ($LISTEN_FDS): it listens "
-            "on %s, and only loopback addresses are possible as there is no login "
-            "yet; the socket unit must have ListenStream=127.0.0.1:PORT or a path",
+            "on %s, and only loopback addresses are possible as the connection is not "
+            "encrypted; the socket unit must have ListenStream=127.0.0.1:PORT or a path",
             fd, name);
     }
     return OD_OK;

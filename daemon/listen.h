@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where orthod listens: what --listen says, or the sockets that a service manager has opened and
-// handed over (systemd's socket activation). Whoever can connect may do everything, as there is no
-// login yet: both ways lead through the same check, which lets only loopback addresses and unix
+// handed over (systemd's socket activation). What is said there is not encrypted, tokens
+// included: both ways lead through the same check, which lets only loopback addresses and unix
 // sockets pass.
 #ifndef OD_DAEMON_LISTEN_H
 #define OD_DAEMON_LISTEN_H

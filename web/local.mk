@@ -11,6 +11,7 @@ web_files = \
 	web/js/dom.js \
 	web/js/format.js \
 	web/js/frame.js \
+	web/js/login.js \
 	web/js/page-compare.js \
 	web/js/page-job.js \
 	web/js/page-jobs.js \
@@ -46,6 +47,7 @@ web_tests = \
 	tests/web/browser/compare.mjs \
 	tests/web/browser/job.mjs \
 	tests/web/browser/list.mjs \
+	tests/web/browser/login.mjs \
 	tests/web/browser/real.mjs \
 	tests/web/browser/robust.mjs
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps other people's web pages away from a server that has no passwords: the Host header must
-// name this server (against DNS rebinding), and an unsafe request must come from its own pages or
-// from no page at all (against cross-site requests).
+// Keeps other people's web pages away from a server, whether it wants tokens or not: the Host
+// header must name this server (against DNS rebinding), and an unsafe request must come from its
+// own pages or from no page at all (against cross-site requests).
 #ifndef OD_HTTP_GUARD_H
 #define OD_HTTP_GUARD_H
 

@@ -8,6 +8,7 @@
 #define OD_HTTP_HTTP_H
 
 #include "base/error.h"
+#include "daemon/http/tokens.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -46,6 +47,7 @@ typedef struct od_route {
     od_handler *handler;
     unsigned flags;
     const char *query;
+    od_role role; // the least that is needed, where the server has tokens
 } od_route;
 
 // --- the request ----------------------------------------------------------------------------

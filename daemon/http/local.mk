@@ -19,6 +19,7 @@ libhttp_a_SOURCES = \
 	daemon/api/jobs.c \
 	daemon/api/key.c daemon/api/key.h \
 	daemon/api/log.c \
+	daemon/api/login.c \
 	daemon/api/merge.c daemon/api/merge.h \
 	daemon/api/metrics.c \
 	daemon/api/patch.c \
@@ -32,6 +33,7 @@ libhttp_a_SOURCES = \
 	daemon/api/submit.c \
 	daemon/api/summary.c \
 	daemon/api/summary_json.c daemon/api/summary_json.h \
+	daemon/http/auth.c daemon/http/auth.h \
 	daemon/http/guard.c daemon/http/guard.h \
 	daemon/http/http.h \
 	daemon/http/mhd.c daemon/http/mhd.h \
@@ -42,6 +44,7 @@ libhttp_a_SOURCES = \
 	daemon/http/response.c \
 	daemon/http/router.c daemon/http/router.h \
 	daemon/http/server.c daemon/http/server.h \
+	daemon/http/tokens.c daemon/http/tokens.h \
 	daemon/http/url.c daemon/http/url.h \
 	daemon/sse/hub.c daemon/sse/hub.h \
 	daemon/sse/ring.c daemon/sse/ring.h
@@ -52,4 +55,4 @@ bin_PROGRAMS += orthod
 orthod_SOURCES = daemon/command.c daemon/command.h daemon/main.c
 orthod_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS)
 orthod_LDADD = libhttp.a libdaemon.a libweb.a libbase.a \
-	$(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) -lm
+	$(MICROHTTPD_LIBS) $(NETTLE_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) -lm

@@ -7,6 +7,7 @@
 #define OD_HTTP_MHD_H
 
 #include "base/error.h"
+#include "daemon/http/auth.h"
 #include "daemon/http/http.h"
 #include "daemon/listen.h"
 
@@ -27,6 +28,7 @@ typedef struct od_mhd_config {
     const od_route *routes; // kept, not copied
     size_t route_count;
     void *context; // od_request_context
+    od_auth *auth; // NULL: everybody may do everything
 } od_mhd_config;
 
 od_status od_mhd_new(const od_mhd_config *config, od_mhd **out, od_error *error) OD_MUST_CHECK;

@@ -11,6 +11,8 @@
     X(MALFORMED_JSON, 400, "malformed-json", "The body is not JSON")                             \
     X(MALFORMED_YAML, 400, "malformed-yaml", "The body is no recipe in YAML")                    \
     X(INVALID_PARAMETER, 400, "invalid-parameter", "A parameter is not valid")                   \
+    X(UNAUTHORIZED, 401, "unauthorized", "The server wants a token")                             \
+    X(FORBIDDEN_ROLE, 403, "forbidden-role", "The token's role is too small")                    \
     X(FORBIDDEN_HOST, 403, "forbidden-host", "The request is not for or from this server")       \
     X(NOT_FOUND, 404, "not-found", "There is no such thing here")                                \
     X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "The method is not allowed here")           \

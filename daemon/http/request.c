@@ -189,12 +189,47 @@ static void answer_options(od_request *request, unsigned methods) {
     refuse(request, od_response_header(od_response_empty(204), "Allow", allow));
 }
 
+// What a request says of itself is in no message: it may be a secret.
+static void check_role(od_request *request, od_role needed) {
+    od_auth *auth = request->mhd->config.auth;
+    if (auth == NULL || needed == OD_ROLE_NONE) {
+        return;
+    }
+    const char *authorization = od_request_header(request, "Authorization");
+    od_role role = od_auth_role(auth, authorization, od_request_header(request, "Cookie"));
+    if (role <= needed) {
+        return;
+    }
+    if (role == OD_ROLE_NONE) {
+        od_response *response = od_problem_new(
+            request, OD_PROBLEM_UNAUTHORIZED, NULL, "%s",
+            authorization != NULL ? "the token is not, or no longer, one of this server's"
+                                  : "send Authorization: Bearer TOKEN, or log in");
+        refuse(request, od_response_header(response, "WWW-Authenticate",
+                                           authorization != NULL
+                                               ? "Bearer realm=\"orthod\", error=\"invalid_token\""
+                                               : "Bearer realm=\"orthod\""));
+    } else {
+        refuse(request, od_response_header_printf(
+                            od_problem_new(request, OD_PROBLEM_FORBIDDEN_ROLE, NULL,
+                                           "the token's role is %s and this needs %s",
+                                           od_role_name(role), od_role_name(needed)),
+                            "WWW-Authenticate",
+                            "Bearer realm=\"orthod\", error=\"insufficient_scope\", scope=\"%s\"",
+                            od_role_name(needed)));
+    }
+}
+
+// A method that a path does not have is told to nobody who may not know the path.
 static void find_route(od_request *request) {
     unsigned methods = 0;
     const od_mhd_config *config = &request->mhd->config;
     request->route = od_router_find(config->routes, config->route_count, request->method,
                                     request->url.segments, request->url.segment_count, &methods);
-    if (request->route != NULL) {
+    if (methods != 0) {
+        check_role(request, request->route != NULL ? request->route->role : OD_ROLE_READ);
+    }
+    if (request->route != NULL || request->phase != OD_REQUEST_READING) {
         return;
     }
     if (methods == 0) {

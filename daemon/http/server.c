@@ -8,32 +8,41 @@
 
 struct od_http {
     od_mhd *mhd;
+    od_auth *auth;
 };
 
-od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) {
+static od_status listen_on(od_mhd *mhd, const od_listen *listen, od_error *error) {
+    return listen->fd >= 0 ? od_mhd_adopt(mhd, listen->fd, error)
+                           : od_mhd_listen(mhd, (const struct sockaddr *)&listen->address,
+                                           listen->address_bytes, error);
+}
+
+static od_status open_all(od_http *http, od_daemon *daemon, od_error *error) {
+    if (daemon->config->token_file[0] != '\0') {
+        OD_TRY(od_auth_new(daemon->config->token_file, &http->auth, error));
+    }
+    daemon->auth = http->auth;
     const od_mhd_config config = {.loop = daemon->loop,
                                   .routes = od_routes,
                                   .route_count = od_routes_count,
-                                  .context = daemon};
+                                  .context = daemon,
+                                  .auth = http->auth};
+    OD_TRY(od_mhd_new(&config, &http->mhd, error));
+    for (size_t i = 0; i < daemon->config->listen_count; i++) {
+        OD_TRY(listen_on(http->mhd, &daemon->config->listen[i], error));
+    }
+    return OD_OK;
+}
+
+od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) {
     od_http *http = calloc(1, sizeof *http);
     if (http == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for the HTTP server");
     }
-    od_status status = od_mhd_new(&config, &http->mhd, error);
+    od_status status = open_all(http, daemon, error);
     if (status != OD_OK) {
-        free(http);
+        od_http_close(http);
         return status;
-    }
-    for (size_t i = 0; i < daemon->config->listen_count; i++) {
-        const od_listen *listen = &daemon->config->listen[i];
-        status = listen->fd >= 0
-                     ? od_mhd_adopt(http->mhd, listen->fd, error)
-                     : od_mhd_listen(http->mhd, (const struct sockaddr *)&listen->address,
-                                     listen->address_bytes, error);
-        if (status != OD_OK) {
-            od_http_close(http);
-            return status;
-        }
     }
     *out = http;
     return OD_OK;
@@ -42,6 +51,7 @@ od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) {
 void od_http_close(od_http *http) {
     if (http != NULL) {
         od_mhd_close(http->mhd);
+        od_auth_free(http->auth); // nothing asks it any more
         free(http);
     }
 }

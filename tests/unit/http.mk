@@ -3,10 +3,15 @@
 if HAVE_CMOCKA
 HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS) $(MICROHTTPD_CFLAGS) $(CMOCKA_CFLAGS)
 HTTP_TEST_LIBS = libhttp.a libdaemon.a libweb.a libbase.a \
-	$(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS) -lm
+	$(MICROHTTPD_LIBS) $(NETTLE_LIBS) $(NETTLE_LIBS) $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS) -lm
 http_tests =
 check_PROGRAMS += $(http_tests)
 TESTS += $(http_tests)
+
+http_tests += tests/unit/http/auth_test
+tests_unit_http_auth_test_SOURCES = tests/unit/http/auth_test.c tests/unit/scratch.h
+tests_unit_http_auth_test_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_http_auth_test_LDADD = $(HTTP_TEST_LIBS)
 
 http_tests += tests/unit/http/files_test
 tests_unit_http_files_test_SOURCES = tests/unit/http/files_test.c tests/unit/scratch.h
@@ -67,6 +72,11 @@ http_tests += tests/unit/http/summary_json_test
 tests_unit_http_summary_json_test_SOURCES = tests/unit/http/summary_json_test.c
 tests_unit_http_summary_json_test_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_http_summary_json_test_LDADD = $(HTTP_TEST_LIBS)
+
+http_tests += tests/unit/http/tokens_test
+tests_unit_http_tokens_test_SOURCES = tests/unit/http/tokens_test.c tests/unit/scratch.h
+tests_unit_http_tokens_test_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_http_tokens_test_LDADD = $(HTTP_TEST_LIBS)
 
 http_tests += tests/unit/http/url_test
 tests_unit_http_url_test_SOURCES = tests/unit/http/url_test.c

@@ -30,6 +30,8 @@ export class FakeServer {
     port = 0;
     /** Settles when streams may be opened. */
     gate = Promise.resolve();
+    /** What opens the server; null: it is open. */
+    token = null;
     #changed = [];
     #server = null;
     #root;
@@ -156,6 +158,14 @@ export class FakeServer {
     }
 
     async #answer(request, response) {
+        if (request.url === "/api/v1/login") {
+            await this.#logIn(request, response);
+            return;
+        }
+        if (this.token !== null && request.url.startsWith("/api/")) {
+            this.#problem(response, 401, "unauthorized", "send Authorization: Bearer TOKEN, or log in");
+            return;
+        }
         const url = new URL(request.url, "http://fake");
         this.requests.push(`${request.method} ${url.pathname}${url.search}`);
         response.setHeader("Content-Security-Policy", "default-src 'self'");
@@ -238,6 +248,20 @@ export class FakeServer {
             }
         }
         this.#problem(response, 404, "not-found", `there is no ${path}`);
+    }
+
+    async #logIn(request, response) {
+        const parts = [];
+        for await (const part of request) {
+            parts.push(part);
+        }
+        if (JSON.parse(parts.join("")).token !== this.token) {
+            this.#problem(response, 401, "unauthorized", "that is no token of this server");
+            return;
+        }
+        this.token = null;
+        response.statusCode = 204;
+        response.end();
     }
 
     #log(job, response) {

@@ -15,6 +15,15 @@ export class ApiError extends Error {
     }
 }
 
+let onLocked = () => {};
+
+/**
+ * @param {() => void} callback called when the server wants a token
+ */
+export function whenLocked(callback) {
+    onLocked = callback;
+}
+
 /**
  * @param {Response} response
  * @returns {Promise<ApiError>}
@@ -41,6 +50,9 @@ async function request(path, init = {}) {
         }
         throw new ApiError(0, "the server does not answer");
     }
+    if (response.status === 401) {
+        onLocked();
+    }
     if (!response.ok) {
         throw await problem(response);
     }
@@ -66,6 +78,14 @@ export async function getJson(path, query = {}, signal) {
  */
 export async function cancelJob(job) {
     return (await request(`/jobs/${job}/cancel`, { method: "POST" })).json();
+}
+
+/**
+ * Trades a token for a session; the cookie is out of reach for scripts.
+ * @param {string} token
+ */
+export async function logIn(token) {
+    await request("/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }) });
 }
 
 /**

@@ -2,6 +2,7 @@
 // Starts the dashboard: one stream, one store, and the page that the address names.
 import { getJson } from "./api.js";
 import { h, setText } from "./dom.js";
+import { watchLogin } from "./login.js";
 import { ComparePage } from "./page-compare.js";
 import { JobPage } from "./page-job.js";
 import { JobsPage } from "./page-jobs.js";
@@ -145,6 +146,7 @@ document.querySelector("a.skip")?.addEventListener("click", (event) => {
     event.preventDefault();
     page?.element.querySelector("h1")?.focus();
 });
+watchLogin();
 showTheme();
 showStream();
 const refreshDevices = () => {

@@ -42,8 +42,8 @@ static void serve_job(od_request *request) {
 }
 
 static const od_route routes[] = {
-    {OD_METHOD_GET, "/events", serve_all, 0, "after"},
-    {OD_METHOD_GET, "/jobs/{id}", serve_job, 0, "after"},
+    {OD_METHOD_GET, "/events", serve_all, 0, "after", OD_ROLE_ADMIN},
+    {OD_METHOD_GET, "/jobs/{id}", serve_job, 0, "after", OD_ROLE_ADMIN},
 };
 
 static int setup(void **state) {
@@ -56,7 +56,7 @@ static int setup(void **state) {
     }
     w->folder = folder;
     uv_loop_init(&w->loop);
-    const od_mhd_config config = {&w->loop, routes, sizeof routes / sizeof routes[0], w};
+    const od_mhd_config config = {&w->loop, routes, sizeof routes / sizeof routes[0], w, NULL};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     od_error error;
     if (od_store_open(&w->loop, scratch_path(path, folder, "db"), &w->store, &error) != OD_OK ||

@@ -76,11 +76,11 @@ static void serve_stream(od_request *request) {
 }
 
 static const od_route routes[] = {
-    {OD_METHOD_GET, "/echo/{id}", serve_echo, 0, "q"},
-    {OD_METHOD_POST, "/echo/{id}", serve_echo, OD_ROUTE_JSON, "q"},
-    {OD_METHOD_GET, "/late", serve_late, 0, NULL},
-    {OD_METHOD_GET, "/no-memory", serve_no_memory, 0, NULL},
-    {OD_METHOD_GET, "/stream", serve_stream, 0, NULL},
+    {OD_METHOD_GET, "/echo/{id}", serve_echo, 0, "q", OD_ROLE_ADMIN},
+    {OD_METHOD_POST, "/echo/{id}", serve_echo, OD_ROUTE_JSON, "q", OD_ROLE_ADMIN},
+    {OD_METHOD_GET, "/late", serve_late, 0, NULL, OD_ROLE_ADMIN},
+    {OD_METHOD_GET, "/no-memory", serve_no_memory, 0, NULL, OD_ROLE_ADMIN},
+    {OD_METHOD_GET, "/stream", serve_stream, 0, NULL, OD_ROLE_ADMIN},
 };
 
 // --- setup ----------------------------------------------------------------------------------
@@ -94,7 +94,8 @@ static int setup(void **state) {
     }
     self->folder = folder;
     uv_loop_init(&self->loop);
-    const od_mhd_config config = {&self->loop, routes, sizeof routes / sizeof routes[0], self};
+    const od_mhd_config config = {&self->loop, routes, sizeof routes / sizeof routes[0], self,
+                                  NULL};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     od_error error;
     if (od_mhd_new(&config, &self->mhd, &error) != OD_OK ||

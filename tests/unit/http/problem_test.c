@@ -22,6 +22,8 @@ static void test_types_and_statuses(void **state) {
         {OD_PROBLEM_MALFORMED_JSON, "/problems/malformed-json", 400},
         {OD_PROBLEM_MALFORMED_YAML, "/problems/malformed-yaml", 400},
         {OD_PROBLEM_INVALID_PARAMETER, "/problems/invalid-parameter", 400},
+        {OD_PROBLEM_UNAUTHORIZED, "/problems/unauthorized", 401},
+        {OD_PROBLEM_FORBIDDEN_ROLE, "/problems/forbidden-role", 403},
         {OD_PROBLEM_FORBIDDEN_HOST, "/problems/forbidden-host", 403},
         {OD_PROBLEM_NOT_FOUND, "/problems/not-found", 404},
         {OD_PROBLEM_METHOD_NOT_ALLOWED, "/problems/method-not-allowed", 405},

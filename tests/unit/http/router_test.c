@@ -17,11 +17,11 @@ static void nothing(od_request *request) {
 enum { ALL = 0xff };
 
 static const od_route routes[] = {
-    {OD_METHOD_GET, "/jobs", nothing, 0, NULL},
-    {OD_METHOD_POST, "/jobs", nothing, 0, NULL},
-    {OD_METHOD_GET, "/jobs/{id}", nothing, 0, NULL},
-    {OD_METHOD_POST, "/jobs/{id}/cancel", nothing, 0, NULL},
-    {(od_method)ALL, "/*", nothing, 0, NULL},
+    {OD_METHOD_GET, "/jobs", nothing, 0, NULL, OD_ROLE_ADMIN},
+    {OD_METHOD_POST, "/jobs", nothing, 0, NULL, OD_ROLE_ADMIN},
+    {OD_METHOD_GET, "/jobs/{id}", nothing, 0, NULL, OD_ROLE_ADMIN},
+    {OD_METHOD_POST, "/jobs/{id}/cancel", nothing, 0, NULL, OD_ROLE_ADMIN},
+    {(od_method)ALL, "/*", nothing, 0, NULL, OD_ROLE_ADMIN},
 };
 enum { ROUTES = sizeof routes / sizeof routes[0], FALLBACK = ROUTES - 1, NONE = -1 };
 

@@ -131,12 +131,30 @@ static void test_every_row_has_a_handler_of_its_own(void **state) {
     }
 }
 
+// Who forgets a role for a new route gets admin's; what is open is listed here.
+static void test_only_these_rows_are_open(void **state) {
+    static const char open[] = "/api/v1/login /api/v1/logout /healthz /readyz /*";
+    (void)state;
+    for (size_t i = 0; i < od_routes_count; i++) {
+        const od_route *route = &od_routes[i];
+        bool is_open = od_router_listed(open, route->pattern);
+        if ((route->role == OD_ROLE_NONE) != is_open) {
+            fail_msg("%s is open, or should be", route->pattern);
+        }
+        if (!is_open && route->method != OD_METHOD_GET) {
+            assert_true(route->role <=
+                        (route->method == OD_METHOD_DELETE ? OD_ROLE_ADMIN : OD_ROLE_SUBMIT));
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_documented),
         cmocka_unit_test(test_every_operation_has_a_row),
         cmocka_unit_test(test_query_parameters_are_the_same),
         cmocka_unit_test(test_every_row_has_a_handler_of_its_own),
+        cmocka_unit_test(test_only_these_rows_are_open),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
