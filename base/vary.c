@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/pointer.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,9 +83,7 @@ static od_status init_axes(expansion *work) {
 static void drop_axis(expansion *work, size_t index) {
     od_buffer_fini(&work->axes[index].origin);
     od_buffer_fini(&work->axes[index].place);
-    work->axis_count--;
-    memmove(&work->axes[index], &work->axes[index + 1],
-            (work->axis_count - index) * sizeof work->axes[0]);
+    work->axes[index] = work->axes[--work->axis_count]; // no job comes of it: the order is free
     work->left_out = true;
 }
 
@@ -116,6 +115,7 @@ static od_status refuse_overlaps(expansion *work) {
 // *possible false.
 static od_status make_parents(expansion *work, const varied *axis, bool *possible) {
     *possible = true;
+    assert(axis->values != NULL); // add_axis
     const char *path = axis->values->string;
     for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
         char *parent = strndup(path, (size_t)(dot - path));
