@@ -52,8 +52,8 @@ EXTRA_DIST += \
 	tests/parity/vit.py
 
 SYSTEM_TESTS += tests/parity/resnet_patterns_in_torch.py
-SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py \
-	tests/parity/verify_resnets.py
+SYSTEM_TESTS += tests/parity/load_in_torch.py tests/parity/verify_goldens.py
+LONG_TESTS += tests/parity/verify_resnets.py
 SYSTEM_TESTS += tests/parity/weights_from_torch.py
 
 if HAVE_CMOCKA
