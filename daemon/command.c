@@ -27,14 +27,31 @@ static void tell_fault(void *ctx, const char *fault) {
     fprintf(stderr, "orthod: %s\n", fault);
 }
 
+// What only a start looks into: that it can be used, not only named.
+static bool files_are_sound(const od_config *config) {
+    od_error error;
+    od_tokens tokens;
+    if (config->token_file[0] == '\0') {
+        return true;
+    }
+    if (od_tokens_read(config->token_file, &tokens, &error) != OD_OK) {
+        tell_fault(NULL, error.text);
+        return false;
+    }
+    od_tokens_fini(&tokens);
+    return true;
+}
+
 static int check_config(int argc, char **argv) {
     static od_config config;
-    if (od_config_check(argc, argv, &config, tell_fault, NULL) != OD_OK) {
+    bool sound = od_config_check(argc, argv, &config, tell_fault, NULL) == OD_OK;
+    if (od_command_answer(&config)) {
+        return 0;
+    }
+    if (!files_are_sound(&config) || !sound) {
         return 2;
     }
-    if (!od_command_answer(&config)) {
-        puts("ok");
-    }
+    puts("ok");
     return 0;
 }
 

@@ -2,20 +2,18 @@
 // Options are rows of one table, read by the same functions from the command line ("--name value",
 // "--name=value") and from the file ("name = value"). The file is read first, so that the command
 // line can replace what it says. Reading ends at the first fault, or goes on to hear of all.
-#include "daemon/config.h"
+#include "daemon/config_private.h"
 
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/utf8.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096 };
 
@@ -33,9 +31,12 @@ const char od_config_help[] =
     "\n"
     "  --listen ADDRESS:PORT|unix:PATH  where to serve HTTP; may be repeated\n"
     "                                   (127.0.0.1:8420; [::1]:PORT for IPv6)\n"
+    "  --host NAME[:PORT]               a name or address of this server that clients ask for\n"
+    "                                   in a URL, besides localhost; may be repeated\n"
     "  --state-dir DIR                  database and runs ($STATE_DIRECTORY, else\n"
     "                                   $XDG_STATE_HOME/orthod, else ~/.local/state/orthod)\n"
-    "  --token-file FILE                who may do what (without: everybody, everything)\n"
+    "  --token-file FILE                who may do what (without: everybody, everything);\n"
+    "                                   needed where other machines reach an address\n"
     "  --cpu-slots N                    CPU threads to give away (the number of cores)\n"
     "  --worker PATH                    the ortho-worker program (the one beside orthod)\n"
     "  --log-level LEVEL                debug, info, warning or error (info)\n"
@@ -89,6 +90,15 @@ static od_status set_listen(od_config *config, const char *value, od_error *erro
     return OD_OK;
 }
 
+static od_status set_host(od_config *config, const char *value, od_error *error) {
+    if (config->host_count == OD_CONFIG_HOST_MAX) {
+        return od_error_set(error, OD_E_INVALID, "--host: more than %d names", OD_CONFIG_HOST_MAX);
+    }
+    OD_TRY(od_listen_parse_host(value, &config->hosts[config->host_count], error));
+    config->host_count++;
+    return OD_OK;
+}
+
 static od_status set_state_dir(od_config *config, const char *value, od_error *error) {
     return copy_path(config->state_dir, "state-dir", value, error);
 }
@@ -130,18 +140,26 @@ static od_status set_log_level(od_config *config, const char *value, od_error *e
                         value);
 }
 
+// count_at: where the count of one that may be repeated stands in od_config; 0 for the others.
 typedef struct config_option {
     const char *name;
     od_status (*set)(od_config *config, const char *value, od_error *error);
+    size_t count_at;
 } config_option;
 
 static const config_option options[] = {
-    {"listen", set_listen}, {"state-dir", set_state_dir}, {"cpu-slots", set_cpu_slots},
-    {"worker", set_worker}, {"log-level", set_log_level}, {"token-file", set_token_file},
+    {"listen", set_listen, offsetof(od_config, listen_count)},
+    {"host", set_host, offsetof(od_config, host_count)},
+    {"state-dir", set_state_dir, 0},
+    {"token-file", set_token_file, 0},
+    {"cpu-slots", set_cpu_slots, 0},
+    {"worker", set_worker, 0},
+    {"log-level", set_log_level, 0},
 };
+enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
 static const config_option *find_option(const char *name, size_t length) {
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0) {
             return &options[i];
         }
@@ -277,18 +295,20 @@ static bool read_files(int argc, char **argv, od_config *out, config_faults *fau
     return true;
 }
 
+// given: which options the command line had so far; the first of a repeated one takes the place of
+// what the file says.
 static od_status set_option(od_config *out, const char *name, size_t length, const char *value,
-                            bool *listened, od_error *error) {
+                            bool given[OPTION_COUNT], od_error *error) {
     const config_option *option = find_option(name, length);
     if (option == NULL) {
         return od_error_set(error, OD_E_INVALID,
                             "--%.*s: there is no such option; see orthod --help", (int)length,
                             name);
     }
-    if (option->set == set_listen && !*listened) {
-        *listened = true;
-        out->listen_count = 0;
+    if (!given[option - options] && option->count_at != 0) {
+        *(size_t *)(void *)((char *)out + option->count_at) = 0;
     }
+    given[option - options] = true;
     return option->set(out, value, error);
 }
 
@@ -297,12 +317,12 @@ static bool read_arguments(int argc, char **argv, od_config *out, config_faults 
     size_t length = 0;
     const char *name = NULL;
     const char *value = NULL;
-    bool listened = false;
+    bool given[OPTION_COUNT] = {false};
     od_error error;
     for (int i = 1; i < argc; i++) {
         od_status status = read_argument(argc, argv, &i, &name, &length, &value, &error);
         if (status == OD_OK && !is_config(name, length)) {
-            status = set_option(out, name, length, value, &listened, &error);
+            status = set_option(out, name, length, value, given, &error);
         }
         if (!passed(faults, status, &error)) {
             return false;
@@ -311,109 +331,10 @@ static bool read_arguments(int argc, char **argv, od_config *out, config_faults 
     return true;
 }
 
-// --- defaults ------------------------------------------------------------------------------
-
-static od_status default_state_dir(od_config *out, od_error *error) {
-    static const struct {
-        const char *variable;
-        const char *below;
-    } places[] = {
-        {"STATE_DIRECTORY", ""}, {"XDG_STATE_HOME", "/orthod"}, {"HOME", "/.local/state/orthod"}};
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        const char *base = getenv(places[i].variable);
-        if (base == NULL || *base == '\0') {
-            continue;
-        }
-        // systemd separates several directories with colons.
-        int length = i == 0 ? (int)strcspn(base, ":") : (int)strlen(base);
-        if (snprintf(out->state_dir, PATH_MAX, "%.*s%s", length, base, places[i].below) >=
-            PATH_MAX) {
-            return od_error_set(error, OD_E_INVALID, "$%s is too long", places[i].variable);
-        }
-        return OD_OK;
-    }
-    return od_error_set(error, OD_E_INVALID,
-                        "there is no place for the state: give --state-dir DIR or set HOME");
-}
-
-static od_status default_worker(od_config *out, od_error *error) {
-    static const char *const places[] = {"ortho-worker", "../libexec/ortho-worker",
-                                         "../libexec/orthod/ortho-worker"};
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length <= 0) {
-        return od_error_set_errno(error, errno, "cannot read /proc/self/exe; give --worker PATH");
-    }
-    self[length] = '\0';
-    const char *folder = dirname(self);
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (snprintf(out->worker, PATH_MAX, "%s/%s", folder, places[i]) < PATH_MAX &&
-            access(out->worker, X_OK) == 0) {
-            return OD_OK;
-        }
-    }
-    return od_error_set(error, OD_E_NOT_FOUND,
-                        "there is no ortho-worker beside %s/orthod; give --worker PATH", folder);
-}
-
-static od_status check_worker(const od_config *config, od_error *error) {
-    struct stat info;
-    if (stat(config->worker, &info) != 0) {
-        return od_error_set_errno(error, errno, "worker %s", config->worker);
-    }
-    if (!S_ISREG(info.st_mode) || access(config->worker, X_OK) != 0) {
-        return od_error_set(error, OD_E_IO, "worker %s: is not a program", config->worker);
-    }
-    return OD_OK;
-}
-
-// Relative paths would mean something else to a worker.
-static od_status make_absolute(char path[PATH_MAX], od_error *error) {
-    char folder[PATH_MAX];
-    char whole[PATH_MAX];
-    if (path[0] == '/') {
-        return OD_OK;
-    }
-    if (getcwd(folder, sizeof folder) == NULL) {
-        return od_error_set_errno(error, errno, "the working directory");
-    }
-    if (snprintf(whole, sizeof whole, "%s/%s", folder, path) >= (int)sizeof whole) {
-        return od_error_set(error, OD_E_INVALID, "%s: the path is too long", path);
-    }
-    memcpy(path, whole, sizeof whole);
-    return OD_OK;
-}
-
-static od_status find_listen(od_config *out, od_error *error) {
-    return out->listen_count > 0 ? OD_OK : set_listen(out, "127.0.0.1:8420", error);
-}
-
-static od_status find_state_dir(od_config *out, od_error *error) {
-    if (out->state_dir[0] == '\0') {
-        OD_TRY(default_state_dir(out, error));
-    }
-    return make_absolute(out->state_dir, error);
-}
-
-static od_status find_worker(od_config *out, od_error *error) {
-    if (out->worker[0] == '\0') {
-        OD_TRY(default_worker(out, error));
-    }
-    OD_TRY(make_absolute(out->worker, error));
-    return check_worker(out, error);
-}
-
 static bool fill_defaults(od_config *out, config_faults *faults) {
-    static od_status (*const find[])(od_config *, od_error *) = {find_listen, find_state_dir,
-                                                                 find_worker};
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (out->cpu_slots == 0) {
-        out->cpu_slots = cores > 0 ? cores : 1;
-    }
-    out->default_threads = out->cpu_slots > 1 ? out->cpu_slots / 2 : 1;
-    for (size_t i = 0; i < sizeof find / sizeof find[0]; i++) {
+    for (size_t i = 0; i < od_config_step_count; i++) {
         od_error error;
-        if (!passed(faults, find[i](out, &error), &error)) {
+        if (!passed(faults, od_config_steps[i](out, &error), &error)) {
             return false;
         }
     }

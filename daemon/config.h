@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the command line and the --config file say. The command line wins; --listen there replaces
-// the file's.
+// What the command line and the --config file say. The command line wins; what may be repeated
+// replaces the file's there.
 #ifndef OD_DAEMON_CONFIG_H
 #define OD_DAEMON_CONFIG_H
 
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OD_CONFIG_LISTEN_MAX = 16 };
+enum { OD_CONFIG_LISTEN_MAX = 16, OD_CONFIG_HOST_MAX = 64 };
 
 typedef enum od_config_action {
     OD_CONFIG_RUN,
@@ -24,6 +24,8 @@ typedef struct od_config {
     od_config_action action;
     od_listen listen[OD_CONFIG_LISTEN_MAX];
     size_t listen_count;
+    od_listen_host hosts[OD_CONFIG_HOST_MAX]; // that clients ask for, besides localhost
+    size_t host_count;
     char state_dir[PATH_MAX];
     char token_file[PATH_MAX]; // "": everybody who can connect may do everything
     char worker[PATH_MAX];     // ortho-worker; beside orthod when not given
@@ -42,6 +44,10 @@ typedef void od_config_tell(void *ctx, const char *fault);
 // whole only for OD_OK. Changes nothing.
 od_status od_config_check(int argc, char **argv, od_config *out, od_config_tell *tell,
                           void *ctx) OD_MUST_CHECK;
+
+// Whether what it listens on goes with the rest: an address that other machines reach needs tokens,
+// and one that is all of them the names by which they ask for it. OD_E_INVALID: it does not.
+od_status od_config_check_listen(const od_config *config, od_error *error) OD_MUST_CHECK;
 
 extern const char od_config_help[];
 

@@ -35,17 +35,25 @@ void od_listen_name(char out[OD_LISTEN_NAME_BYTES], const struct sockaddr *addre
     }
 }
 
-// Whether only this machine reaches the address.
-static bool is_local(const struct sockaddr_storage *address) {
-    if (address->ss_family == AF_INET) {
+bool od_listen_is_local(const struct sockaddr *address) {
+    if (address->sa_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
         return ntohl(in->sin_addr.s_addr) >> 24 == 127;
     }
-    if (address->ss_family == AF_INET6) {
+    if (address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
         return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
     }
-    return address->ss_family == AF_UNIX;
+    return address->sa_family == AF_UNIX;
+}
+
+bool od_listen_is_wildcard(const struct sockaddr *address) {
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        return in->sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
 }
 
 // --- --listen ------------------------------------------------------------------------------
@@ -115,14 +123,6 @@ static od_status parse_tcp(const char *value, od_listen *out, od_error *error) {
                             "--listen %s: the address must be numeric, such as 127.0.0.1:8420",
                             value);
     }
-    if (!is_local(&out->address)) {
-        return od_error_set(
-            error, OD_E_INVALID,
-            "--listen %s: only loopback addresses are possible as the "
-            "connection is not encrypted; use 127.0.0.1:PORT, [::1]:PORT or unix:PATH, and ssh -L "
-            "from elsewhere",
-            value);
-    }
     return OD_OK;
 }
 
@@ -134,6 +134,52 @@ od_status od_listen_parse(const char *value, od_listen *out, od_error *error) {
     }
     return strncmp(value, "unix:", 5) == 0 ? parse_unix(value + 5, out, error)
                                            : parse_tcp(value, out, error);
+}
+
+// --- --host --------------------------------------------------------------------------------
+
+static bool is_host_name(const char *name) {
+    size_t length = strlen(name);
+    return length > 0 && length < OD_LISTEN_HOST_BYTES && name[0] != '.' && name[0] != '-' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") ==
+               length;
+}
+
+// Cuts "NAME", "ADDRESS", "[ADDRESS]" and each with ":PORT". false: it is none of them.
+static bool cut_host(char *text, char **host, uint16_t *port) {
+    struct in6_addr v6;
+    size_t length = strlen(text);
+    *host = text;
+    if (inet_pton(AF_INET6, text, &v6) == 1 || strchr(text, ':') == NULL) {
+        return true;
+    }
+    if (text[0] == '[' && text[length - 1] == ']') {
+        text[length - 1] = '\0';
+        *host = text + 1;
+        return true;
+    }
+    return cut_port(text, host, port) && *port != 0;
+}
+
+// An address is written in the one way that guard.c compares with.
+od_status od_listen_parse_host(const char *value, od_listen_host *out, od_error *error) {
+    char text[OD_LISTEN_HOST_BYTES + PORT_DIGITS_MAX + 3];
+    char *host;
+    struct in6_addr v6;
+    *out = (od_listen_host){0};
+    if (snprintf(text, sizeof text, "%s", value) < (int)sizeof text &&
+        cut_host(text, &host, &out->port)) {
+        if (inet_pton(AF_INET6, host, &v6) == 1) {
+            inet_ntop(AF_INET6, &v6, out->name, sizeof out->name);
+            return OD_OK;
+        }
+        if (is_host_name(host)) {
+            snprintf(out->name, sizeof out->name, "%s", host);
+            return OD_OK;
+        }
+    }
+    return od_error_set(error, OD_E_INVALID,
+                        "--host %s: is no name or address, with :PORT behind it or without", value);
 }
 
 // --- sockets from the service manager ------------------------------------------------------
@@ -175,14 +221,6 @@ od_status od_listen_adopt(int fd, od_listen *out, od_error *error) {
     char name[OD_LISTEN_NAME_BYTES];
     od_listen_name(name, (const struct sockaddr *)&out->address);
     snprintf(out->text, sizeof out->text, "%s", name);
-    if (!is_local(&out->address)) {
-        return od_error_set(
-            error, OD_E_INVALID,
-            "file descriptor %d, from the service manager ($LISTEN_FDS): it listens "
-            "on %s, and only loopback addresses are possible as the connection is not "
-            "encrypted; the socket unit must have ListenStream=127.0.0.1:PORT or a path",
-            fd, name);
-    }
     return OD_OK;
 }
 

@@ -2,7 +2,8 @@
 # orthod: libdaemon.a is all of it but the HTTP side (daemon/http/local.mk) and main().
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	daemon/config.c daemon/config.h \
+	daemon/config.c daemon/config.h daemon/config_private.h \
+	daemon/config_defaults.c \
 	daemon/daemon.h \
 	daemon/exec/environment.c daemon/exec/environment.h \
 	daemon/exec/planner.c daemon/exec/planner.h \

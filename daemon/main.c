@@ -90,7 +90,7 @@ static od_status take_sockets(od_config *config, od_error *error) {
         memcpy(config->listen, handed, count * sizeof handed[0]);
         config->listen_count = count;
     }
-    return OD_OK;
+    return od_config_check_listen(config, error);
 }
 
 static od_status make_folder(program *orthod, od_error *error) {

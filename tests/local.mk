@@ -27,6 +27,7 @@ SYSTEM_TESTS += tests/system/orthoctl_test.py
 SYSTEM_TESTS += tests/system/quickstart_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
 SYSTEM_TESTS += tests/fault/kill_test.py
+SYSTEM_TESTS += tests/system/security_test.py
 SYSTEM_TESTS += tests/system/weights_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)

@@ -5,6 +5,8 @@
 #ifndef OD_HTTP_GUARD_H
 #define OD_HTTP_GUARD_H
 
+#include "daemon/listen.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,14 +15,18 @@
 typedef struct od_guard {
     char address[INET6_ADDRSTRLEN]; // the listening address
     uint16_t port;
+    const od_listen_host *hosts; // of --host, kept, not copied
+    size_t host_count;
     bool any; // a unix socket: no browser connects to it, so every Host is fine
 } od_guard;
 
 // address is what the listening socket is bound to.
-void od_guard_init(od_guard *guard, const struct sockaddr *address);
+void od_guard_init(od_guard *guard, const struct sockaddr *address, const od_listen_host *hosts,
+                   size_t host_count);
 
 // host is the Host header, NULL when there is none. Allowed are localhost, 127.0.0.1, [::1] and
-// the listening address, with the listening port (80 when the header has none, as in a URL).
+// the listening address, with the listening port, and what --host lists. A header without a port
+// stands for 80 and 443, as in a URL.
 bool od_guard_host_is_own(const od_guard *guard, const char *host);
 
 // origin is the Origin header, site the Sec-Fetch-Site header; both NULL when absent.

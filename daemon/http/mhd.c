@@ -181,7 +181,8 @@ static od_status name_listener(od_listener *listener, int fd, od_error *error) {
         return od_error_set_errno(error, errno, "a listening socket has no address");
     }
     od_listen_name(listener->name, (struct sockaddr *)&real);
-    od_guard_init(&listener->guard, (struct sockaddr *)&real);
+    const od_mhd_config *config = &listener->mhd->config;
+    od_guard_init(&listener->guard, (struct sockaddr *)&real, config->hosts, config->host_count);
     return OD_OK;
 }
 

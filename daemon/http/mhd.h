@@ -27,8 +27,10 @@ typedef struct od_mhd_config {
     uv_loop_t *loop;
     const od_route *routes; // kept, not copied
     size_t route_count;
-    void *context; // od_request_context
-    od_auth *auth; // NULL: everybody may do everything
+    void *context;               // od_request_context
+    od_auth *auth;               // NULL: everybody may do everything
+    const od_listen_host *hosts; // that clients ask for; kept, not copied
+    size_t host_count;
 } od_mhd_config;
 
 od_status od_mhd_new(const od_mhd_config *config, od_mhd **out, od_error *error) OD_MUST_CHECK;

@@ -26,7 +26,9 @@ static od_status open_all(od_http *http, od_daemon *daemon, od_error *error) {
                                   .routes = od_routes,
                                   .route_count = od_routes_count,
                                   .context = daemon,
-                                  .auth = http->auth};
+                                  .auth = http->auth,
+                                  .hosts = daemon->config->hosts,
+                                  .host_count = daemon->config->host_count};
     OD_TRY(od_mhd_new(&config, &http->mhd, error));
     for (size_t i = 0; i < daemon->config->listen_count; i++) {
         OD_TRY(listen_on(http->mhd, &daemon->config->listen[i], error));

@@ -44,7 +44,7 @@ static void check_host(const char *text) {
     od_guard guard;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(8420)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    od_guard_init(&guard, (const struct sockaddr *)&address);
+    od_guard_init(&guard, (const struct sockaddr *)&address, NULL, 0);
     FUZZ_CHECK(!od_guard_host_is_own(&guard, text) || names_this_server(text));
     FUZZ_CHECK(od_guard_host_is_own(&guard, "localhost:8420"));
     (void)od_guard_same_origin("127.0.0.1:8420", text, NULL);

@@ -549,12 +549,27 @@ def test_check_config(place):
         file.write(f"# mine\ncpu-slots = 2\nworker = {WORKER}\nlisten = 127.0.0.1:0\n")
     assert check("--config", path) == (0, "ok\n", [])
     with open(path, "a", encoding="utf-8") as file:
-        file.write("colour = red\nlisten = 0.0.0.0:80\n")
+        file.write("colour = red\nlisten = everywhere:80\n")
     status, said, faults = check("--config", path, "--cpu-slots", "many")
     assert (status, said, len(faults)) == (2, "", 3), faults
     assert faults[0] == f"orthod: {path}, line 5: there is no option colour", faults
-    assert faults[1].startswith(f"orthod: {path}, line 6: --listen 0.0.0.0:80"), faults
+    assert faults[1].startswith(f"orthod: {path}, line 6: --listen everywhere:80"), faults
     assert faults[2].startswith("orthod: --cpu-slots many"), faults
+    tokens = f"{place.path}/tokens"
+    reached = ("--listen", "0.0.0.0:80", "--worker", WORKER)
+    for options, text in ((reached, "needs --token-file"),
+                          ((*reached, "--token-file", tokens), "--host NAME"),
+                          ((*reached, "--token-file", tokens, "--host", "lab"), f"token file {tokens}")):
+        status, said, faults = check(*options)
+        assert (status, said) == (2, "") and text in faults[0], faults
+    with open(tokens, "w", encoding="utf-8") as file:
+        file.write("alice root\n")
+    os.chmod(tokens, 0o600)
+    status, said, faults = check(*reached, "--token-file", tokens, "--host", "lab")
+    assert status == 2 and "tokens, line 1: is not NAME ROLE HASH" in faults[0], faults
+    os.truncate(tokens, 0)
+    assert check(*reached, "--token-file", tokens, "--host", "lab") == (0, "ok\n", [])
+    os.remove(tokens)
     assert check("--help")[0] == 0
     assert sorted(os.listdir(place.path)) == ["data", "orthod.conf"]
 

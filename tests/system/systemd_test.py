@@ -289,16 +289,20 @@ def what_is_no_listening_socket_is_refused(place):
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind(("127.0.0.1", 0))
     file = open(os.devnull, "rb")
-    everywhere = listener(("0.0.0.0", 0))
     good = listener()
     for bad, why in ((idle, "it does not listen"), (datagrams, "it is no stream socket"),
-                     (file, "it is no socket"), (everywhere, "it listens on 0.0.0.0:")):
+                     (file, "it is no socket")):
         daemon = place.daemon(sockets=[good, bad])
         status, said = daemon.wait(), "".join(daemon.log)
         assert status == 1, (status, said)
         assert "file descriptor 4, from the service manager" in said and why in said, said
         assert said.count("\n") == 1 and not os.path.exists(place.state), said
         bad.close()
+    with listener(("0.0.0.0", 0)) as everywhere:
+        daemon = place.daemon(sockets=[good, everywhere])
+        status, said = daemon.wait(), "".join(daemon.log)
+        assert status == 1 and "socket 0.0.0.0:" in said and "--token-file" in said, said
+        assert said.count("\n") == 1 and not os.path.exists(place.state), said
     good.close()
 
 

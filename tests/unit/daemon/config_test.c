@@ -91,11 +91,39 @@ static void assert_refused(od_status status, const char *text) {
     }
 }
 
-static void addresses_that_others_reach_are_refused(void **state) {
+static void addresses_that_others_reach_need_tokens_and_names(void **state) {
     (void)state;
-    assert_refused(READ("--listen", "0.0.0.0:8420"), "only loopback");
-    assert_refused(READ("--listen", "192.168.1.1:8420"), "only loopback");
-    assert_refused(READ("--listen", "[::]:8420"), "only loopback");
+    static const char *const all[] = {"0.0.0.0:8420", "[::]:8420"};
+    assert_refused(READ("--listen", "192.168.1.1:8420"), "needs --token-file FILE");
+    assert_int_equal(READ("--listen", "192.168.1.1:8420", "--token-file", "/t"), OD_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_refused(READ("--listen", all[i]), "needs --token-file FILE");
+        assert_refused(READ("--listen", all[i], "--host", "lab"), "needs --token-file FILE");
+        assert_refused(READ("--listen", all[i], "--token-file", "/t"), "--host NAME");
+        assert_int_equal(READ("--listen", all[i], "--token-file", "/t", "--host", "lab"), OD_OK);
+    }
+    assert_refused(READ("--listen", "127.0.0.1:1", "--listen", "10.0.0.1:1"),
+                   "--listen 10.0.0.1:1");
+    config.listen[0].fd = 3;
+    config.listen[0].address = config.listen[1].address;
+    assert_int_equal(od_config_check_listen(&config, &error), OD_E_INVALID);
+    assert_non_null(strstr(error.text, "the service manager's socket 127.0.0.1:1"));
+}
+
+static void hosts_of_the_command_line_replace_the_files(void **state) {
+    static const char text[] = "host = one\nhost = two:443\n";
+    char path[SCRATCH_PATH_BYTES];
+    scratch_write(*state, "conf", text, strlen(text));
+    scratch_path(path, *state, "conf");
+    assert_int_equal(READ("--config", path), OD_OK);
+    assert_int_equal(config.host_count, 2);
+    assert_string_equal(config.hosts[1].name, "two");
+    assert_int_equal(config.hosts[1].port, 443);
+    assert_int_equal(READ("--host", "three", "--config", path, "--host", "four"), OD_OK);
+    assert_int_equal(config.host_count, 2);
+    assert_string_equal(config.hosts[0].name, "three");
+    assert_string_equal(config.hosts[1].name, "four");
+    assert_refused(READ("--host", "a b"), "--host a b");
 }
 
 static void wrong_usage_is_named(void **state) {
@@ -219,10 +247,10 @@ static void note_fault(void *ctx, const char *fault) {
 }
 
 static void a_check_tells_of_every_fault_once(void **state) {
-    static const char text[] = "listen = 0.0.0.0:1\nlisten = 127.0.0.1:1\ncolour = red\n"
+    static const char text[] = "listen = lab:1\nlisten = 127.0.0.1:1\ncolour = red\n"
                                "cpu-slots = 0\nnonsense\n";
     static const char *const expected[] = {
-        "line 1: --listen 0.0.0.0:1",
+        "line 1: --listen lab:1",
         "line 3: there is no option colour",
         "line 4: --cpu-slots 0",
         "line 5: is not NAME = VALUE",
@@ -267,7 +295,8 @@ int main(void) {
         TEST(defaults_need_nothing),
         TEST(the_state_directory_has_an_order_of_places),
         TEST(addresses_are_parsed),
-        TEST(addresses_that_others_reach_are_refused),
+        TEST(addresses_that_others_reach_need_tokens_and_names),
+        TEST(hosts_of_the_command_line_replace_the_files),
         TEST(wrong_usage_is_named),
         TEST(help_and_version_win),
         TEST(the_file_is_read_and_the_command_line_wins),

@@ -86,14 +86,58 @@ static void what_is_no_listening_stream_socket_is_refused(void **state) {
     assert_refused(open_tcp(SOCK_STREAM, INADDR_LOOPBACK), "it does not listen");
 }
 
-static void addresses_that_others_reach_are_refused(void **state) {
+static void addresses_that_others_reach_are_known(void **state) {
     (void)state;
-    assert_refused(listen_on(INADDR_ANY), "it listens on 0.0.0.0:");
-    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any};
-    int fd = socket(AF_INET6, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
-    assert_int_equal(listen(fd, 1), 0);
-    assert_refused(fd, "it listens on [::]:");
+    static const struct {
+        const char *text;
+        bool local;
+        bool wildcard;
+    } cases[] = {
+        {"127.0.0.1:1", true, false},
+        {"127.9.9.9:1", true, false},
+        {"[::1]:1", true, false},
+        {"unix:/x", true, false},
+        {"10.0.0.5:1", false, false},
+        {"[fd00::5]:1", false, false},
+        {"0.0.0.0:1", false, true},
+        {"[::]:1", false, true},
+        {"[::ffff:127.0.0.1]:1", false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct sockaddr *address = (const struct sockaddr *)&taken.address;
+        assert_int_equal(od_listen_parse(cases[i].text, &taken, &error), OD_OK);
+        assert_int_equal(od_listen_is_local(address), cases[i].local);
+        assert_int_equal(od_listen_is_wildcard(address), cases[i].wildcard);
+    }
+}
+
+static void hosts_are_parsed(void **state) {
+    (void)state;
+    od_listen_host host;
+    static const struct {
+        const char *text;
+        const char *name;
+        int port;
+    } good[] = {
+        {"lab.example", "lab.example", 0}, {"lab:443", "lab", 443},     {"10.0.0.5", "10.0.0.5", 0},
+        {"10.0.0.5:80", "10.0.0.5", 80},   {"FD00:0::5", "fd00::5", 0}, {"[fd00::5]", "fd00::5", 0},
+        {"[fd00::5]:81", "fd00::5", 81},
+    };
+    static const char *const bad[] = {
+        "",     "lab:", "lab:0",   "lab:65536", "lab:http", "a b",  "http://a", "lab.example/",
+        "[lab", "-lab", "a:1:2:x", "evil\r\n",  "*",        ".lab", "lab:-1"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(od_listen_parse_host(good[i].text, &host, &error), OD_OK);
+        assert_string_equal(host.name, good[i].name);
+        assert_int_equal(host.port, good[i].port);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(od_listen_parse_host(bad[i], &host, &error), OD_E_INVALID);
+    }
+    char name[400];
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(od_listen_parse_host(name, &host, &error), OD_E_INVALID);
 }
 
 static void nothing_is_handed_over(void **state) {
@@ -150,7 +194,8 @@ int main(void) {
         cmocka_unit_test(a_tcp_socket_is_taken),
         cmocka_unit_test_setup_teardown(unix_sockets_are_taken, scratch_setup, scratch_teardown),
         cmocka_unit_test(what_is_no_listening_stream_socket_is_refused),
-        cmocka_unit_test(addresses_that_others_reach_are_refused),
+        cmocka_unit_test(addresses_that_others_reach_are_known),
+        cmocka_unit_test(hosts_are_parsed),
         cmocka_unit_test(nothing_is_handed_over),
 #ifdef HAVE_SYSTEMD
         cmocka_unit_test(sockets_are_handed_over_from_3_on),

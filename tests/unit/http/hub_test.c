@@ -56,7 +56,10 @@ static int setup(void **state) {
     }
     w->folder = folder;
     uv_loop_init(&w->loop);
-    const od_mhd_config config = {&w->loop, routes, sizeof routes / sizeof routes[0], w, NULL};
+    const od_mhd_config config = {.loop = &w->loop,
+                                  .routes = routes,
+                                  .route_count = sizeof routes / sizeof routes[0],
+                                  .context = w};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     od_error error;
     if (od_store_open(&w->loop, scratch_path(path, folder, "db"), &w->store, &error) != OD_OK ||

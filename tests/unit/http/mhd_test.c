@@ -94,8 +94,10 @@ static int setup(void **state) {
     }
     self->folder = folder;
     uv_loop_init(&self->loop);
-    const od_mhd_config config = {&self->loop, routes, sizeof routes / sizeof routes[0], self,
-                                  NULL};
+    const od_mhd_config config = {.loop = &self->loop,
+                                  .routes = routes,
+                                  .route_count = sizeof routes / sizeof routes[0],
+                                  .context = self};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     od_error error;
     if (od_mhd_new(&config, &self->mhd, &error) != OD_OK ||
