@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # programs that print figures; built and run on demand: make bench/kernels_bench
-EXTRA_PROGRAMS = bench/augment_bench bench/kernels_bench bench/train_bench
+EXTRA_PROGRAMS = bench/augment_bench bench/kernels_bench bench/store_bench bench/train_bench
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 bench_augment_bench_SOURCES = bench/augment_bench.c
@@ -11,6 +11,10 @@ bench_augment_bench_LDADD = $(CORE_LIBS)
 bench_kernels_bench_SOURCES = bench/kernels_bench.c
 bench_kernels_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 bench_kernels_bench_LDADD = $(CORE_LIBS)
+
+bench_store_bench_SOURCES = bench/store_bench.c
+bench_store_bench_CFLAGS = $(AM_CFLAGS) $(LIBUV_CFLAGS) $(SQLITE_CFLAGS) $(CJSON_CFLAGS)
+bench_store_bench_LDADD = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_LIBS) $(CJSON_LIBS) $(YAML_LIBS) -lm
 
 bench_train_bench_SOURCES = bench/train_bench.c
 bench_train_bench_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS) $(CJSON_CFLAGS)

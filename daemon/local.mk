@@ -22,6 +22,8 @@ libdaemon_a_SOURCES = \
 	daemon/queue/states.c daemon/queue/states.h \
 	daemon/queue/submit.c \
 	daemon/store/backup.c daemon/store/backup.h \
+	daemon/store/blocks.c daemon/store/blocks.h \
+	daemon/store/curve.c daemon/store/curve.h \
 	daemon/store/events.c daemon/store/events.h \
 	daemon/store/experiments.c daemon/store/experiments.h \
 	daemon/store/idempotency.c daemon/store/idempotency.h \

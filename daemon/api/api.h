@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/http/http.h"
 #include "daemon/http/problem.h"
+#include "daemon/store/curve.h"
 #include "daemon/store/events.h"
 #include "daemon/store/jobs.h"
 #include "daemon/store/points.h"

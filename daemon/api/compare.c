@@ -50,8 +50,8 @@ static od_status read_curve(sqlite3 *db, int64_t job, const compare_call *call, 
     od_status status = OD_OK;
     for (size_t i = 0; i < list.count; i++) {
         if (strcmp(list.items[i].name, call->series) == 0) {
-            status = od_points_curve(db, list.items[i].id, 0, INT64_MAX, (size_t)call->max_points,
-                                     out, error);
+            status = od_curve_read(db, list.items[i].id, 0, INT64_MAX, (size_t)call->max_points,
+                                   out, error);
         }
     }
     od_series_list_fini(&list);

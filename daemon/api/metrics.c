@@ -119,8 +119,8 @@ static const metrics_format formats[] = {
 static od_status append_curve(sqlite3 *db, const metrics_call *call, const od_series *series,
                               size_t index, od_error *error) {
     od_curve curve = {0};
-    OD_TRY(od_points_curve(db, series->id, call->from_step, call->to_step, (size_t)call->max_points,
-                           &curve, error));
+    OD_TRY(od_curve_read(db, series->id, call->from_step, call->to_step, (size_t)call->max_points,
+                         &curve, error));
     od_status status = call->format->curve(call, series->name, &curve, index);
     od_curve_fini(&curve);
     return status;

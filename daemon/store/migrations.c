@@ -65,6 +65,15 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
 
     // The whole answer, NULL in older rows, where response is all there is.
     "ALTER TABLE idempotency ADD COLUMN body TEXT;",
+
+    // Roll-ups of points (blocks.h). Points that are there stay as they are, and are read one by one
+    // until their series goes on.
+    "CREATE TABLE blocks ("
+    " series INTEGER NOT NULL REFERENCES series(id) ON DELETE CASCADE, attempt INTEGER NOT NULL,"
+    " first_step INTEGER NOT NULL, count INTEGER NOT NULL, min_step INTEGER NOT NULL, min REAL,"
+    " max_step INTEGER NOT NULL, max REAL, last_step INTEGER NOT NULL, last REAL,"
+    " PRIMARY KEY (series, attempt, first_step)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE series ADD COLUMN loose INTEGER NOT NULL DEFAULT 0;",
 };
 
 static od_status run_step(sqlite3 *db, int64_t version, od_error *error) {

@@ -26,6 +26,9 @@ enum {
     IDLE_READERS_MAX = 8,        // connections kept open
     CHECKPOINT_WAL_PAGES = 1000, // the WAL is emptied when it is longer
     BUSY_TIMEOUT_MS = 5000,      // somebody looks into the database with another program
+    FREE_PAGES_KEPT = 1024,      // the journal of events needs some again soon
+    AUTO_VACUUM_INCREMENTAL = 2, // SQLite's number for it
+    RECLAIM_PAGES = 256,         // given back at a time
 };
 
 typedef struct task {
@@ -157,13 +160,34 @@ static int note_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages) {
     return SQLITE_OK;
 }
 
-static void checkpoint(od_store *store) {
-    if (store->wal_pages < CHECKPOINT_WAL_PAGES) {
+static void checkpoint(od_store *store, int from_pages) {
+    if (store->wal_pages < from_pages) {
         return;
     }
     store->wal_pages = 0;
     // A reader in the middle of something only makes it come later.
     sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static bool is_waited_for(od_store *store) {
+    uv_mutex_lock(&store->mutex);
+    bool waited = store->waiting.head != NULL || store->stop;
+    uv_mutex_unlock(&store->mutex);
+    return waited;
+}
+
+// Gives the space of what was deleted back to the disk, a little at a time and only while nobody
+// waits. What fails here, for want of space or by a reader in the way, is tried again later.
+static void reclaim(od_store *store) {
+    od_error ignored;
+    int64_t pages;
+    char slice[64];
+    snprintf(slice, sizeof slice, "PRAGMA incremental_vacuum(%d)", RECLAIM_PAGES);
+    while (!is_waited_for(store) &&
+           od_sql_int(store->db, "PRAGMA freelist_count", OD_SQL_NONE, &pages, &ignored) == OD_OK &&
+           pages > FREE_PAGES_KEPT && od_sql_script(store->db, slice, &ignored) == OD_OK) {
+        checkpoint(store, 1); // only now does the file become smaller
+    }
 }
 
 static void writer_main(void *ctx) {
@@ -175,7 +199,8 @@ static void writer_main(void *ctx) {
         }
         run_group(store->db, &group);
         hand_back(store, &group);
-        checkpoint(store);
+        checkpoint(store, CHECKPOINT_WAL_PAGES);
+        reclaim(store);
     }
 }
 
@@ -312,6 +337,20 @@ static od_status keep_old_version(const od_store *store, od_error *error) {
     return OD_OK;
 }
 
+// A new database keeps track of its free pages from the start; one of before that is written anew
+// once.
+static od_status track_free_pages(sqlite3 *db, od_error *error) {
+    int64_t mode = 0;
+    int64_t tables = 0;
+    OD_TRY(od_sql_int(db, "PRAGMA auto_vacuum", OD_SQL_NONE, &mode, error));
+    OD_TRY(od_sql_int(db, "SELECT count(*) FROM sqlite_schema", OD_SQL_NONE, &tables, error));
+    if (mode == AUTO_VACUUM_INCREMENTAL) {
+        return OD_OK;
+    }
+    OD_TRY(od_sql_script(db, "PRAGMA auto_vacuum = INCREMENTAL", error));
+    return tables == 0 ? OD_OK : od_sql_script(db, "VACUUM", error);
+}
+
 static od_status open_database(od_store *store, od_error *error) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK) {
@@ -320,6 +359,7 @@ static od_status open_database(od_store *store, od_error *error) {
     sqlite3_extended_result_codes(store->db, 0);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     OD_TRY(keep_old_version(store, error));
+    OD_TRY(track_free_pages(store->db, error));
     OD_TRY(od_migrations_run(store->db, error));
     OD_TRY(od_sql_script(store->db,
                          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"

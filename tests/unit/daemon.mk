@@ -7,7 +7,7 @@ DAEMON_TEST_LIBS = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_
 daemon_tests =
 check_PROGRAMS += $(daemon_tests) tests/unit/daemon/fake_worker
 TESTS += $(daemon_tests)
-EXTRA_DIST += tests/unit/daemon/fixtures/orthod-v1.sql
+EXTRA_DIST += tests/unit/daemon/fixtures/orthod-v1.sql tests/unit/daemon/fixtures/orthod-v2.sql
 
 # what queue and planner start instead of ortho-worker
 tests_unit_daemon_fake_worker_SOURCES = tests/unit/daemon/fake_worker.c
@@ -27,6 +27,12 @@ tests_unit_daemon_config_test_SOURCES = tests/unit/daemon/config_test.c $(world_
 tests_unit_daemon_config_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_config_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_config_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/curve_test
+tests_unit_daemon_curve_test_SOURCES = tests/unit/daemon/curve_test.c $(world_sources)
+tests_unit_daemon_curve_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_curve_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_curve_test_LDADD = $(DAEMON_TEST_LIBS)
 
 daemon_tests += tests/unit/daemon/environment_test
 tests_unit_daemon_environment_test_SOURCES = tests/unit/daemon/environment_test.c

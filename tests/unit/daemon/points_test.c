@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "daemon/store/curve.h"
 #include "daemon/store/points.h"
 
 #include "daemon/store/jobs.h"
@@ -60,7 +61,7 @@ static od_status run_script(sqlite3 *db, void *ctx, od_error *error) {
     OD_TRY(s->status);
     OD_TRY(od_points_series(db, s->job, &s->series, error));
     if (s->curve.count == -1 && s->series.count > 0) { // the whole curve is wanted
-        OD_TRY(od_points_curve(db, s->series.items[0].id, 0, INT64_MAX, 0, &s->curve, error));
+        OD_TRY(od_curve_read(db, s->series.items[0].id, 0, INT64_MAX, 0, &s->curve, error));
     }
     return OD_OK;
 }
@@ -202,8 +203,8 @@ static void add_many(script *s) {
         od_series_list series;
         s->status = od_points_series(s->db, s->job, &series, &s->error);
         if (s->status == OD_OK) {
-            s->status = od_points_curve(s->db, series.items[0].id, 101, LONG - 100, 300, &s->curve,
-                                        &s->error);
+            s->status = od_curve_read(s->db, series.items[0].id, 101, LONG - 100, 300, &s->curve,
+                                      &s->error);
             od_series_list_fini(&series);
         }
     }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -213,7 +214,9 @@ static void a_newer_database_is_refused(void **state) {
     tamper(w, "PRAGMA user_version = 999");
     assert_int_equal(try_open(w, &error), OD_E_UNSUPPORTED);
     assert_non_null(strstr(error.text, "newer orthod (version 999"));
-    tamper(w, "PRAGMA user_version = 2"); // and it was not touched
+    char back[64];
+    snprintf(back, sizeof back, "PRAGMA user_version = %d", OD_MIGRATIONS_VERSION);
+    tamper(w, back); // and it was not touched
     world_open_store(w);
     assert_int_equal(access(beside(w, ".v999.bak"), F_OK), -1);
 }
@@ -237,19 +240,24 @@ static void a_file_that_is_no_database_is_refused(void **state) {
     assert_int_equal(try_open(w, &error), OD_E_CORRUPT);
 }
 
-// fixtures/orthod-v1.sql is what version 1 wrote; it never changes.
-static void put_version_1(world *w) {
+static void assert_is_newest(world *w) {
+    assert_int_equal(world_query_int(w, "SELECT user_version FROM pragma_user_version"),
+                     OD_MIGRATIONS_VERSION);
+}
+
+// fixtures/orthod-vN.sql is what version N wrote; it never changes.
+static void put_version(world *w, const char *fixture) {
     od_buffer sql = {0};
     world_close_store(w);
     assert_int_equal(unlink(beside(w, "")), 0);
-    assert_int_equal(od_file_read(OD_TEST_FIXTURES "/orthod-v1.sql", 1 << 20, &sql, NULL), OD_OK);
+    assert_int_equal(od_file_read(fixture, 1 << 20, &sql, NULL), OD_OK);
     tamper(w, sql.data);
     od_buffer_fini(&sql);
 }
 
 static void a_database_of_version_1_is_read(void **state) {
     world *w = *state;
-    put_version_1(w);
+    put_version(w, OD_TEST_FIXTURES "/orthod-v1.sql");
     world_open_store(w);
     od_job job = world_job(w, 3);
     assert_string_equal(job.name, "kept \"for ever\"");
@@ -259,17 +267,27 @@ static void a_database_of_version_1_is_read(void **state) {
     assert_int_equal(job.tail_offset, 4096);
     od_job_fini(&job);
     assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
-    assert_query(w, "SELECT user_version FROM pragma_user_version", "2");
+    assert_is_newest(w);
     // An answer that was given before the whole of it was kept.
     assert_query(w, "SELECT response FROM idempotency WHERE body IS NULL", "3");
+}
+
+static void a_database_of_version_2_is_read(void **state) {
+    world *w = *state;
+    put_version(w, OD_TEST_FIXTURES "/orthod-v2.sql");
+    world_open_store(w);
+    assert_is_newest(w);
+    assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
+    assert_query(w, "SELECT loose FROM series", "0");
+    assert_query(w, "SELECT response FROM idempotency WHERE body IS NOT NULL", "3");
 }
 
 static void an_old_version_is_kept_before_its_upgrade(void **state) {
     world *w = *state;
     assert_int_equal(access(beside(w, ".v0.bak"), F_OK), -1); // of nothing there is no copy
-    put_version_1(w);
+    put_version(w, OD_TEST_FIXTURES "/orthod-v1.sql");
     world_open_store(w);
-    assert_query(w, "SELECT user_version FROM pragma_user_version", "2");
+    assert_is_newest(w);
     world_close_store(w);
     // The copy takes its place: it is version 1 still, with all that was in there.
     char copy[SCRATCH_PATH_BYTES + 16];
@@ -284,7 +302,7 @@ static void an_old_version_is_kept_before_its_upgrade(void **state) {
 static void without_a_copy_nothing_is_upgraded(void **state) {
     world *w = *state;
     od_error error;
-    put_version_1(w);
+    put_version(w, OD_TEST_FIXTURES "/orthod-v1.sql");
     assert_int_equal(mkdir(beside(w, ".v1.bak"), 0700), 0); // cannot be replaced by a file
     assert_int_not_equal(try_open(w, &error), OD_OK);
     assert_non_null(strstr(error.text, "orthod.db.v1.bak"));
@@ -292,6 +310,60 @@ static void without_a_copy_nothing_is_upgraded(void **state) {
               " pragma_user_version");
     assert_int_equal(rmdir(beside(w, ".v1.bak")), 0);
     world_open_store(w);
+}
+
+static od_status no_work(sqlite3 *db, void *ctx, od_error *error) {
+    (void)db;
+    (void)ctx;
+    (void)error;
+    return OD_OK;
+}
+
+static od_status fill(sqlite3 *db, void *ctx, od_error *error) {
+    (void)ctx;
+    OD_TRY(od_sql_script(db, "CREATE TABLE ballast (bytes BLOB)", error));
+    for (int i = 0; i < MANY; i++) {
+        OD_TRY(od_sql_script(db, "INSERT INTO ballast VALUES (zeroblob(10000))", error));
+    }
+    return OD_OK;
+}
+
+static od_status throw_out(sqlite3 *db, void *ctx, od_error *error) {
+    (void)ctx;
+    return od_sql_script(db, "DROP TABLE ballast", error);
+}
+
+static int64_t size_of(const char *path) {
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_size;
+}
+
+// Waits until the database's file is no larger than this: the space comes back behind the answer.
+static void wait_for_size(world *w, int64_t bytes) {
+    time_t deadline = time(NULL) + 60;
+    while (size_of(beside(w, "")) > bytes) {
+        assert_int_equal(world_write(w, no_work, NULL), OD_OK); // the next turn of the writer
+        assert_true(time(NULL) < deadline);
+    }
+}
+
+static void what_was_deleted_frees_its_space(void **state) {
+    world *w = *state;
+    enum { BALLAST = MANY * 10000 };
+    assert_int_equal(world_write(w, fill, NULL), OD_OK);
+    world_close_store(w);
+    assert_true(size_of(beside(w, "")) > BALLAST);
+    world_open_store(w);
+    assert_int_equal(world_write(w, throw_out, NULL), OD_OK);
+    wait_for_size(w, BALLAST / 2);
+}
+
+static void a_database_of_before_frees_its_space_too(void **state) {
+    world *w = *state;
+    put_version(w, OD_TEST_FIXTURES "/orthod-v2.sql");
+    world_open_store(w);
+    assert_query(w, "SELECT auto_vacuum FROM pragma_auto_vacuum", "2");
 }
 
 int main(void) {
@@ -307,6 +379,9 @@ int main(void) {
         TEST(somebody_elses_database_is_refused),
         TEST(a_file_that_is_no_database_is_refused),
         TEST(a_database_of_version_1_is_read),
+        TEST(a_database_of_version_2_is_read),
+        TEST(what_was_deleted_frees_its_space),
+        TEST(a_database_of_before_frees_its_space_too),
         TEST(an_old_version_is_kept_before_its_upgrade),
         TEST(without_a_copy_nothing_is_upgraded),
     };
