@@ -48,9 +48,11 @@ libcore_a_SOURCES += \
 	core/backend/cpu/attention.c \
 	core/backend/cpu/batchnorm.c \
 	core/backend/cpu/connect.c \
-	core/backend/cpu/conv.c \
+	core/backend/cpu/conv.c core/backend/cpu/conv.h \
+	core/backend/cpu/conv_bf16.c \
 	core/backend/cpu/conv_sgemm.c \
 	core/backend/cpu/cpu.c core/backend/cpu/cpu.h \
+	core/backend/cpu/im2col.c core/backend/cpu/im2col.h \
 	core/backend/cpu/isa.c \
 	core/backend/cpu/matmul.c core/backend/cpu/matmul.h \
 	core/backend/cpu/matmul_bf16.c \

@@ -29,10 +29,10 @@ typedef struct od_device od_device; // opaque; each backend has its own
 // What the operands of matrix products are. Everything else is float32 in either: parameters,
 // activations in memory, gradients, the sums of products (float64 in ref), layer norm, GELU,
 // softmax, the connection, loss, statistics, optimizer.
-// OD_PRECISION_BF16, as torch.autocast does it, but that results are not rounded and convolutions
-// stay in float32: each operand is rounded to bfloat16 (the nearest, ties to even) where a product
-// reads it. Those are
-//   linear     forward x, w (not the bias); backward dy, w for dx, and dy, x for dw (not for db)
+// OD_PRECISION_BF16, as torch.autocast does it, but that results are not rounded: each operand is
+// rounded to bfloat16 (the nearest, ties to even) where a product reads it. Those are
+//   linear, convolution
+//              forward x, w (not the bias); backward dy, w for dx, and dy, x for dw (not for db)
 //   attention  forward q, k and p, v; backward p, dout for dv, dout, v for dp, ds, k for dq, and
 //              ds, q for dk. The softmax and its backward read q k^T and p unrounded.
 typedef enum od_precision { OD_PRECISION_FP32, OD_PRECISION_BF16 } od_precision;
@@ -128,7 +128,7 @@ typedef struct od_backend {
     od_status (*open)(const od_device_options *options, od_device **out,
                       od_error *error) OD_MUST_CHECK;
     // What computes the matrix products, for logs: "onednn 2.6.3", "openblas 0.3.21 SkylakeX",
-    // "plain loops". Lives as long as the device.
+    // "plain loops", "bfloat16 loops v4b, convolutions onednn 2.6.3". Lives as long as the device.
     const char *(*describe)(const od_device *device);
     void (*close)(od_device *device); // NULL is fine
     // Zeroed memory, aligned to 64 bytes.

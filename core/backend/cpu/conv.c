@@ -1,17 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions, by what the device multiplies matrices with, and average pools.
-#include "core/backend/cpu/cpu.h"
+#include "core/backend/cpu/conv.h"
 
 #include <string.h>
 
+bool od_cpu_conv_is_by_loops(const od_device *device) {
+    const od_cpu_blas *blas = device->blas;
+    return device->precision == OD_PRECISION_BF16 &&
+           (blas->conv_has_bf16 == NULL || !blas->conv_has_bf16());
+}
+
 void od_cpu_conv2d_forward(od_device *device, float *y, const float *x, const float *w,
                            const float *b, const od_conv2d *conv) {
-    device->blas->conv_forward(device, y, x, w, b, conv);
+    if (od_cpu_conv_is_by_loops(device)) {
+        od_cpu_bf16_conv_forward(device, y, x, w, b, conv);
+    } else {
+        device->blas->conv_forward(device, y, x, w, b, conv);
+    }
 }
 
 void od_cpu_conv2d_backward(od_device *device, float *dx, float *dw, float *db, const float *dy,
                             const float *x, const float *w, const od_conv2d *conv) {
-    device->blas->conv_backward(device, dx, dw, db, dy, x, w, conv);
+    if (od_cpu_conv_is_by_loops(device)) {
+        od_cpu_bf16_conv_backward(device, dx, dw, db, dy, x, w, conv);
+    } else {
+        device->blas->conv_backward(device, dx, dw, db, dy, x, w, conv);
+    }
 }
 
 void od_cpu_avgpool_forward(od_device *device, float *y, const float *x, int64_t batch,

@@ -2,7 +2,7 @@
 // The device of the cpu backend and its table.
 #include "config.h"
 
-#include "core/backend/cpu/cpu.h"
+#include "core/backend/cpu/conv.h"
 
 #include "core/backend/host.h"
 
@@ -31,11 +31,15 @@ static const od_cpu_blas *find_blas(const char *name) {
 }
 
 static void describe(od_device *device) {
-    device->blas->init(device->description, sizeof device->description);
-    if (device->precision == OD_PRECISION_BF16) {
-        snprintf(device->description, sizeof device->description, "bfloat16 loops %s",
-                 device->loops->name);
+    char library[sizeof device->description / 2];
+    if (device->precision == OD_PRECISION_FP32) {
+        device->blas->init(device->description, sizeof device->description);
+        return;
     }
+    device->blas->init(library, sizeof library);
+    const bool only = od_cpu_conv_is_by_loops(device);
+    snprintf(device->description, sizeof device->description, "bfloat16 loops %s%s%s",
+             device->loops->name, only ? "" : ", convolutions ", only ? "" : library);
 }
 
 static od_status cpu_open(const od_device_options *options, od_device **out, od_error *error) {

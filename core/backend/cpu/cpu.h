@@ -3,8 +3,8 @@
 //   kernels (this folder)  the functions of the table; they share rows among OpenMP threads
 //   loops/                 what one thread does to its rows; plain loops compiled once for each
 //                          level of the instruction set and chosen at run time
-//   blas                   single-threaded matrix products in float32 by oneDNN or OpenBLAS; those
-//                          in bfloat16 are loops
+//   blas                   single-threaded matrix products in float32 by oneDNN or OpenBLAS (those
+//                          in bfloat16 are loops), and oneDNN's convolutions in either precision
 // Every thread calls the blas for its own share. So there is one pool of threads, and the bits do
 // not depend on how a library divides its work.
 #ifndef OD_CORE_BACKEND_CPU_CPU_H
@@ -34,17 +34,12 @@ typedef struct od_cpu_blas {
     __typeof__(((const od_backend *)0)->conv2d_forward) conv_forward;
     __typeof__(((const od_backend *)0)->conv2d_backward) conv_backward;
     void (*conv_free)(od_cpu_convolutions *convolutions); // NULL is fine; NULL: there are none
+    // Whether these round operands on a device in bfloat16; where not, and where NULL, the loops do.
+    bool (*conv_has_bf16)(void);
 } od_cpu_blas;
 
 extern const od_cpu_blas od_cpu_blas_onednn; // only there with HAVE_ONEDNN
 extern const od_cpu_blas od_cpu_blas_openblas;
-
-// Convolutions by sgemm, for a library without any, and by oneDNN.
-extern __typeof__(*((const od_backend *)0)->conv2d_forward) od_cpu_sgemm_conv_forward,
-    od_cpu_onednn_conv_forward;
-extern __typeof__(*((const od_backend *)0)->conv2d_backward) od_cpu_sgemm_conv_backward,
-    od_cpu_onednn_conv_backward;
-void od_cpu_onednn_conv_free(od_cpu_convolutions *convolutions);
 
 // Sums that must not depend on the number of threads are taken over this many equal blocks.
 enum { OD_CPU_BLOCKS = 256 };

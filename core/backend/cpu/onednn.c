@@ -6,7 +6,7 @@
 
 #ifdef HAVE_ONEDNN
 
-#include "core/backend/cpu/cpu.h"
+#include "core/backend/cpu/conv.h"
 
 #include <dnnl.h>
 #include <stdio.h>
@@ -34,6 +34,7 @@ const od_cpu_blas od_cpu_blas_onednn = {
     .conv_forward = od_cpu_onednn_conv_forward,
     .conv_backward = od_cpu_onednn_conv_backward,
     .conv_free = od_cpu_onednn_conv_free,
+    .conv_has_bf16 = od_cpu_onednn_conv_has_bf16,
 };
 
 #endif

@@ -3,13 +3,16 @@
 // oneDNN likes best, and back, in each call (the weights are small beside the images). What differs
 // between oneDNN 2 and 3 is the first section of this file.
 //
+// On a device in bfloat16 the activations that a product reads are rounded first, into scratch, and
+// its weights on the way into their layout; what it writes is float32.
+//
 // A product (forward, or the gradient of x or of w) of one shape is made at its first use and kept
 // by the device. It runs with the device's threads; its bits depend on their number.
 #include "config.h"
 
 #ifdef HAVE_ONEDNN
 
-#include "core/backend/cpu/cpu.h"
+#include "core/backend/cpu/conv.h"
 
 #include <dnnl.h>
 #include <stdlib.h>
@@ -50,6 +53,7 @@ typedef enum product { FORWARD, GRADIENT_X, GRADIENT_W } product;
 // The layouts of the operands of a product. weights: oneDNN's choice; plain: PyTorch's.
 typedef struct layouts {
     dnnl_memory_desc_t x, weights, plain, bias, y;
+    bool has_bias;
 } layouts;
 
 typedef struct geometry {
@@ -67,8 +71,8 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *out, product kind, const la
             g->padding, g->padding, forward, how);
     case GRADIENT_W:
         return dnnl_convolution_backward_weights_primitive_desc_create(
-            out, engine, dnnl_convolution_direct, l->x, l->weights, l->bias, l->y, g->strides,
-            g->dilation, g->padding, g->padding, forward, how);
+            out, engine, dnnl_convolution_direct, l->x, l->weights, l->has_bias ? l->bias : NULL,
+            l->y, g->strides, g->dilation, g->padding, g->padding, forward, how);
     default:
         return dnnl_convolution_forward_primitive_desc_create(
             out, engine, dnnl_forward_training, dnnl_convolution_direct, l->x, l->weights, l->bias,
@@ -88,9 +92,9 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *out, product kind, const la
                                                           g->padding, g->padding);
         break;
     case GRADIENT_W:
-        status = dnnl_convolution_backward_weights_desc_init(&wanted, dnnl_convolution_direct,
-                                                             &l->x, &l->weights, &l->bias, &l->y,
-                                                             g->strides, g->padding, g->padding);
+        status = dnnl_convolution_backward_weights_desc_init(
+            &wanted, dnnl_convolution_direct, &l->x, &l->weights, l->has_bias ? &l->bias : NULL,
+            &l->y, g->strides, g->padding, g->padding);
         break;
     default:
         status = dnnl_convolution_forward_desc_init(
@@ -116,6 +120,7 @@ typedef struct step {
 } step;
 
 struct od_cpu_convolutions {
+    od_precision precision;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     step *steps;
@@ -134,15 +139,37 @@ static size_t floats_of(layout_view layout) {
     return (dnnl_memory_desc_get_size(layout) / sizeof(float) + LINE) / LINE * LINE;
 }
 
-static dnnl_status_t make_layouts(layouts *out, const od_conv2d *conv) {
+// The types of what a product reads and writes.
+typedef struct types {
+    dnnl_data_type_t x, weights, y;
+} types;
+
+static types types_of(product kind, od_precision precision) {
+    static const types rounded[] = {
+        [FORWARD] = {dnnl_bf16, dnnl_bf16, dnnl_f32},
+        [GRADIENT_X] = {dnnl_f32, dnnl_bf16, dnnl_bf16},
+        [GRADIENT_W] = {dnnl_bf16, dnnl_f32, dnnl_bf16},
+    };
+    return precision == OD_PRECISION_BF16 ? rounded[kind] : (types){dnnl_f32, dnnl_f32, dnnl_f32};
+}
+
+// The gradient of a bias is of dy before it is rounded, which oneDNN does not see.
+static bool has_bias(product kind, od_precision precision) {
+    return kind == FORWARD || (kind == GRADIENT_W && precision == OD_PRECISION_FP32);
+}
+
+static dnnl_status_t make_layouts(layouts *out, const od_conv2d *conv, product kind,
+                                  od_precision precision) {
+    const types of = types_of(kind, precision);
     const dnnl_dims_t x = {conv->batch, conv->in, conv->height, conv->width};
     const dnnl_dims_t y = {conv->batch, conv->out, od_conv2d_side(conv, conv->height),
                            od_conv2d_side(conv, conv->width)};
     const dnnl_dims_t w = {conv->out, conv->in, conv->kernel, conv->kernel};
     const dnnl_dims_t b = {conv->out};
-    DNNL_TRY(LAYOUT_NEW(&out->x, IMAGE_DIMS, x, dnnl_f32, dnnl_nhwc));
-    DNNL_TRY(LAYOUT_NEW(&out->y, IMAGE_DIMS, y, dnnl_f32, dnnl_nhwc));
-    DNNL_TRY(LAYOUT_NEW(&out->weights, IMAGE_DIMS, w, dnnl_f32, dnnl_format_tag_any));
+    out->has_bias = has_bias(kind, precision);
+    DNNL_TRY(LAYOUT_NEW(&out->x, IMAGE_DIMS, x, of.x, dnnl_nhwc));
+    DNNL_TRY(LAYOUT_NEW(&out->y, IMAGE_DIMS, y, of.y, dnnl_nhwc));
+    DNNL_TRY(LAYOUT_NEW(&out->weights, IMAGE_DIMS, w, of.weights, dnnl_format_tag_any));
     DNNL_TRY(LAYOUT_NEW(&out->plain, IMAGE_DIMS, w, dnnl_f32, dnnl_oihw));
     return LAYOUT_NEW(&out->bias, 1, b, dnnl_f32, dnnl_a);
 }
@@ -210,7 +237,9 @@ static dnnl_status_t make_parts(step *s, const layouts *l, dnnl_primitive_desc_t
     return dnnl_primitive_create(&s->product, description);
 }
 
-static dnnl_status_t make_step(step *s, const layouts *l, dnnl_engine_t engine) {
+// of_forward: what the gradients' descriptions ask for beside their own.
+static dnnl_status_t make_step(step *s, const layouts *l, const layouts *of_forward,
+                               dnnl_engine_t engine) {
     const od_conv2d *conv = &s->conv;
     const geometry g = {{conv->stride, conv->stride}, {0, 0}, {conv->padding, conv->padding}};
     dnnl_primitive_attr_t how = NULL;
@@ -219,8 +248,8 @@ static dnnl_status_t make_step(step *s, const layouts *l, dnnl_engine_t engine) 
     if (status == dnnl_success) {
         status = dnnl_primitive_attr_set_scratchpad_mode(how, dnnl_scratchpad_mode_user);
     }
-    if (status == dnnl_success) { // the gradients' descriptions ask for that of the forward
-        status = describe(&forward, FORWARD, l, &g, engine, how, NULL);
+    if (status == dnnl_success) {
+        status = describe(&forward, FORWARD, of_forward, &g, engine, how, NULL);
     }
     if (status == dnnl_success) {
         status = describe(&description, s->kind, l, &g, engine, how, forward);
@@ -246,15 +275,21 @@ static void step_free(step *s) {
 
 static step *step_new(od_cpu_convolutions *all, product kind, const od_conv2d *conv) {
     step *s = calloc(1, sizeof *s);
-    layouts l = {0};
+    layouts own = {0}, of_forward = {0};
     if (s == NULL) {
         return NULL;
     }
     s->conv = *conv;
     s->kind = kind;
-    dnnl_status_t status = make_layouts(&l, conv);
-    status = status == dnnl_success ? make_step(s, &l, all->engine) : status;
-    free_layouts(&l);
+    dnnl_status_t status = make_layouts(&own, conv, kind, all->precision);
+    if (status == dnnl_success) {
+        status = make_layouts(&of_forward, conv, FORWARD, all->precision);
+    }
+    if (status == dnnl_success) {
+        status = make_step(s, &own, &of_forward, all->engine);
+    }
+    free_layouts(&own);
+    free_layouts(&of_forward);
     if (status != dnnl_success) {
         step_free(s);
         return NULL;
@@ -273,6 +308,7 @@ static od_cpu_convolutions *convolutions_of(od_device *device) {
             od_cpu_onednn_conv_free(all);
             return NULL;
         }
+        all->precision = device->precision;
         device->convolutions = all;
     }
     return device->convolutions;
@@ -308,7 +344,7 @@ static dnnl_status_t set_memory(step *s, const operands *o, float *scratch) {
     return dnnl_memory_set_data_handle(s->scratchpad, scratch + s->weights_floats);
 }
 
-static dnnl_status_t execute(step *s, dnnl_stream_t stream) {
+static dnnl_status_t execute(step *s, od_precision precision, dnnl_stream_t stream) {
     const struct {
         int x, weights, bias, y;
     } roles[] = {
@@ -324,7 +360,7 @@ static dnnl_status_t execute(step *s, dnnl_stream_t stream) {
                                      {roles[s->kind].y, s->y},
                                      {DNNL_ARG_SCRATCHPAD, s->scratchpad},
                                      {roles[s->kind].bias, s->bias}};
-    const int count = s->kind == GRADIENT_X ? 4 : 5; // without a bias
+    const int count = has_bias(s->kind, precision) ? 5 : 4;
     if (packs) {
         DNNL_TRY(dnnl_primitive_execute(s->reorder, stream, 2, reorder));
     }
@@ -335,43 +371,34 @@ static dnnl_status_t execute(step *s, dnnl_stream_t stream) {
     return dnnl_stream_wait(stream);
 }
 
+// NULL after od_cpu_fail.
 static step *find_step(od_device *device, product kind, const od_conv2d *conv) {
+    omp_set_num_threads(device->threads); // oneDNN's own regions take this many
     od_cpu_convolutions *all = convolutions_of(device);
-    if (all == NULL) {
-        return NULL;
-    }
-    for (step *s = all->steps; s != NULL; s = s->next) {
+    for (step *s = all != NULL ? all->steps : NULL; s != NULL; s = s->next) {
         if (s->kind == kind && memcmp(&s->conv, conv, sizeof *conv) == 0) {
             return s;
         }
     }
-    return step_new(all, kind, conv);
-}
-
-// spare: floats of scratch that the caller wants behind the step's own; returns them, or NULL after
-// od_cpu_fail.
-static float *run(od_device *device, product kind, const od_conv2d *conv, operands *o,
-                  size_t spare) {
-    omp_set_num_threads(device->threads); // oneDNN's own regions take this many
-    step *s = find_step(device, kind, conv);
-    if (s == NULL) {
+    step *made = all != NULL ? step_new(all, kind, conv) : NULL;
+    if (made == NULL) {
         od_cpu_fail(device, "oneDNN cannot prepare a convolution; take a smaller batch or "
                             "--blas openblas");
-        return NULL;
     }
-    const size_t own = s->weights_floats + s->scratchpad_floats;
-    float *scratch = od_cpu_shared_scratch(device, own + spare);
-    if (scratch == NULL) {
-        return NULL;
-    }
-    o->bias = o->bias != NULL ? o->bias : scratch + own;
+    return made;
+}
+
+static size_t floats_of_step(const step *s) {
+    return s != NULL ? s->weights_floats + s->scratchpad_floats : 0;
+}
+
+static void run(od_device *device, step *s, const operands *o, float *scratch) {
+    const od_cpu_convolutions *all = device->convolutions;
     if (set_memory(s, o, scratch) != dnnl_success ||
-        execute(s, device->convolutions->stream) != dnnl_success) {
+        execute(s, all->precision, all->stream) != dnnl_success) {
         od_cpu_fail(device, "oneDNN cannot compute a convolution; take a smaller batch or "
                             "--blas openblas");
-        return NULL;
     }
-    return scratch + own;
 }
 
 // oneDNN's handles are not const; what it reads it leaves alone.
@@ -383,25 +410,131 @@ static void *handle(const float *values) {
     return cast.out;
 }
 
+// --- rounding ------------------------------------------------------------------------------
+
+static size_t lines(int64_t floats) {
+    enum { LINE = 16 };
+    return (size_t)(floats + LINE - 1) / LINE * LINE;
+}
+
+static int64_t x_count(const od_conv2d *conv) {
+    return conv->batch * conv->height * conv->width * conv->in;
+}
+
+static int64_t y_rows(const od_conv2d *conv) {
+    return conv->batch * od_conv2d_side(conv, conv->height) * od_conv2d_side(conv, conv->width);
+}
+
+// The floats that so many values in bfloat16 take; none on a device in float32.
+static size_t rounded_floats(const od_device *device, int64_t count) {
+    return device->precision == OD_PRECISION_BF16 ? lines((count + 1) / 2) : 0;
+}
+
+// from itself on a device in float32, else its values rounded, in to.
+static void *operand(od_device *device, float *to, const float *from, int64_t count) {
+    if (device->precision == OD_PRECISION_FP32) {
+        return handle(from);
+    }
+#pragma omp parallel num_threads(device->threads)
+    {
+        const od_cpu_share my = od_cpu_my_share(count, 64);
+        device->loops->bf16_rows((uint32_t *)(void *)to + my.begin / 2, from + my.begin, 1,
+                                 my.end - my.begin);
+    }
+    return to;
+}
+
+// The same of dy [rows, n], whose column sums are added to db while it is at hand. sums: lines(n) for
+// each thread; they are added in the order of the threads.
+static void *gradient_operand(od_device *device, float *to, float *db, float *sums, const float *dy,
+                              int64_t rows, int64_t n) {
+    enum { ROWS = 64 }; // even, so that no pair is torn
+    const int64_t stride = (int64_t)lines(n);
+#pragma omp parallel num_threads(device->threads)
+    {
+        const od_cpu_share my = od_cpu_my_share(rows, ROWS);
+        float *mine = sums + omp_get_thread_num() * stride;
+        memset(mine, 0, (size_t)n * sizeof *mine);
+        for (int64_t r = my.begin; r < my.end; r += ROWS) {
+            const int64_t count = my.end - r < ROWS ? my.end - r : ROWS;
+            device->loops->bf16_rows((uint32_t *)(void *)to + r * n / 2, dy + r * n, 1, count * n);
+            device->loops->add_column_sums(mine, dy + r * n, count, n, n);
+        }
+#pragma omp barrier
+        const od_cpu_share some = od_cpu_my_share(n, 1);
+        for (int t = 0; t < omp_get_num_threads(); t++) {
+            device->loops->add(db + some.begin, db + some.begin, sums + t * stride + some.begin,
+                               some.end - some.begin);
+        }
+    }
+    return to;
+}
+
+// --- the table's ---------------------------------------------------------------------------
+
+bool od_cpu_onednn_conv_has_bf16(void) {
+    const unsigned has = (unsigned)dnnl_get_effective_cpu_isa();
+    const unsigned needed = dnnl_cpu_isa_avx512_core_bf16;
+    return (has & needed) == needed;
+}
+
 void od_cpu_onednn_conv_forward(od_device *device, float *y, const float *x, const float *w,
                                 const float *b, const od_conv2d *conv) {
-    operands o = {handle(x), handle(w), handle(b), y};
-    (void)run(device, FORWARD, conv, &o, 0);
+    step *s = find_step(device, FORWARD, conv);
+    if (s == NULL) {
+        return;
+    }
+    const size_t own = floats_of_step(s);
+    float *scratch = od_cpu_shared_scratch(device, own + rounded_floats(device, x_count(conv)));
+    if (scratch != NULL) {
+        const operands o = {operand(device, scratch + own, x, x_count(conv)), handle(w), handle(b),
+                            y};
+        run(device, s, &o, scratch);
+    }
+}
+
+// What backward works in, behind the steps' own scratch.
+typedef struct room {
+    float *steps, *x, *dy, *sums;
+} room;
+
+// False after od_cpu_fail.
+static bool make_room(od_device *device, room *out, size_t steps, const od_conv2d *conv) {
+    const size_t x = rounded_floats(device, x_count(conv));
+    const size_t dy = rounded_floats(device, y_rows(conv) * conv->out);
+    const size_t sums = lines(conv->out) * (size_t)device->threads;
+    float *scratch = od_cpu_shared_scratch(device, steps + x + dy + sums);
+    if (scratch == NULL) {
+        return false;
+    }
+    *out = (room){scratch, scratch + steps, scratch + steps + x, scratch + steps + x + dy};
+    return true;
 }
 
 void od_cpu_onednn_conv_backward(od_device *device, float *dx, float *dw, float *db,
                                  const float *dy, const float *x, const float *w,
                                  const od_conv2d *conv) {
-    if (dx != NULL) {
-        operands o = {dx, handle(w), NULL, handle(dy)};
-        if (run(device, GRADIENT_X, conv, &o, 0) == NULL) {
-            return;
-        }
+    step *of_x = dx != NULL ? find_step(device, GRADIENT_X, conv) : NULL;
+    step *of_w = find_step(device, GRADIENT_W, conv);
+    if (of_w == NULL || (dx != NULL && of_x == NULL)) {
+        return;
     }
-    operands o = {handle(x), dw, NULL, handle(dy)};
-    const float *new_db = run(device, GRADIENT_W, conv, &o, (size_t)conv->out);
-    if (new_db != NULL) {
-        device->loops->add(db, db, new_db, conv->out);
+    room r;
+    const size_t for_x = floats_of_step(of_x), for_w = floats_of_step(of_w);
+    if (!make_room(device, &r, for_x > for_w ? for_x : for_w, conv)) {
+        return;
+    }
+    const bool rounds = device->precision == OD_PRECISION_BF16;
+    void *y = rounds ? gradient_operand(device, r.dy, db, r.sums, dy, y_rows(conv), conv->out)
+                     : handle(dy);
+    if (of_x != NULL) {
+        const operands o = {dx, handle(w), NULL, y};
+        run(device, of_x, &o, r.steps);
+    }
+    const operands o = {operand(device, r.x, x, x_count(conv)), dw, r.sums, y};
+    run(device, of_w, &o, r.steps);
+    if (!rounds) { // oneDNN has overwritten the sums
+        device->loops->add(db, db, r.sums, conv->out);
     }
 }
 

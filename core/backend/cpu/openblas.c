@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products by OpenBLAS, with its own threads switched off.
-#include "core/backend/cpu/cpu.h"
+#include "core/backend/cpu/conv.h"
 
 #include <cblas.h>
 #include <stdio.h>

@@ -34,8 +34,8 @@ static const float *weight_at(const float *w, const od_conv2d *conv, int64_t o, 
 }
 
 // The sum over the window for one output channel.
-static double correlate(const float *x, const float *w, const od_conv2d *conv, const window *at,
-                        int64_t o) {
+static double correlate(const od_device *device, const float *x, const float *w,
+                        const od_conv2d *conv, const window *at, int64_t o) {
     const int64_t plane = conv->kernel * conv->kernel;
     double sum = 0;
     for (int64_t p = 0; p < conv->kernel; p++) {
@@ -43,7 +43,8 @@ static double correlate(const float *x, const float *w, const od_conv2d *conv, c
             const int64_t pixel = pixel_under(conv, at, p, q);
             const float *weights = weight_at(w, conv, o, p, q);
             for (int64_t c = 0; pixel >= 0 && c < conv->in; c++) {
-                sum += (double)x[pixel * conv->in + c] * (double)weights[c * plane];
+                sum += od_ref_operand(device, x[pixel * conv->in + c]) *
+                       od_ref_operand(device, weights[c * plane]);
             }
         }
     }
@@ -52,18 +53,17 @@ static double correlate(const float *x, const float *w, const od_conv2d *conv, c
 
 void od_ref_conv2d_forward(od_device *device, float *y, const float *x, const float *w,
                            const float *b, const od_conv2d *conv) {
-    (void)device;
     for (int64_t row = 0; row < window_count(conv); row++) {
         const window at = window_at(conv, row);
         for (int64_t o = 0; o < conv->out; o++) {
-            y[row * conv->out + o] = (float)((double)b[o] + correlate(x, w, conv, &at, o));
+            y[row * conv->out + o] = (float)((double)b[o] + correlate(device, x, w, conv, &at, o));
         }
     }
 }
 
 // One value of dx: all places of y whose window covers pixel (b, i, j).
-static double spread(const float *dy, const float *w, const od_conv2d *conv, int64_t pixel,
-                     int64_t c) {
+static double spread(const od_device *device, const float *dy, const float *w,
+                     const od_conv2d *conv, int64_t pixel, int64_t c) {
     const int64_t height = od_conv2d_side(conv, conv->height);
     const int64_t width = od_conv2d_side(conv, conv->width);
     const int64_t b = pixel / (conv->height * conv->width);
@@ -80,50 +80,53 @@ static double spread(const float *dy, const float *w, const od_conv2d *conv, int
             const float *from =
                 dy + ((b * height + i / conv->stride) * width + j / conv->stride) * conv->out;
             for (int64_t o = 0; o < conv->out; o++) {
-                sum += (double)from[o] * (double)weight_at(w, conv, o, p, q)[c * plane];
+                sum += od_ref_operand(device, from[o]) *
+                       od_ref_operand(device, weight_at(w, conv, o, p, q)[c * plane]);
             }
         }
     }
     return sum;
 }
 
-static void backward_input(float *dx, const float *dy, const float *w, const od_conv2d *conv) {
+static void backward_input(const od_device *device, float *dx, const float *dy, const float *w,
+                           const od_conv2d *conv) {
     for (int64_t pixel = 0; pixel < conv->batch * conv->height * conv->width; pixel++) {
         for (int64_t c = 0; c < conv->in; c++) {
-            dx[pixel * conv->in + c] = (float)spread(dy, w, conv, pixel, c);
+            dx[pixel * conv->in + c] = (float)spread(device, dy, w, conv, pixel, c);
         }
     }
 }
 
 // One value of dw: place (p, q) of the kernel over all of y.
-static double collect(const float *dy, const float *x, const od_conv2d *conv, int64_t o, int64_t c,
-                      int64_t p, int64_t q) {
+static double collect(const od_device *device, const float *dy, const float *x,
+                      const od_conv2d *conv, int64_t o, int64_t c, int64_t p, int64_t q) {
     double sum = 0;
     for (int64_t row = 0; row < window_count(conv); row++) {
         const window at = window_at(conv, row);
         const int64_t pixel = pixel_under(conv, &at, p, q);
         if (pixel >= 0) {
-            sum += (double)dy[row * conv->out + o] * (double)x[pixel * conv->in + c];
+            sum += od_ref_operand(device, dy[row * conv->out + o]) *
+                   od_ref_operand(device, x[pixel * conv->in + c]);
         }
     }
     return sum;
 }
 
-static void backward_weight(float *dw, const float *dy, const float *x, const od_conv2d *conv) {
+static void backward_weight(const od_device *device, float *dw, const float *dy, const float *x,
+                            const od_conv2d *conv) {
     const int64_t k = conv->kernel;
     for (int64_t i = 0; i < conv->out * conv->in * k * k; i++) {
-        dw[i] += (float)collect(dy, x, conv, i / (conv->in * k * k), i / (k * k) % conv->in,
+        dw[i] += (float)collect(device, dy, x, conv, i / (conv->in * k * k), i / (k * k) % conv->in,
                                 i / k % k, i % k);
     }
 }
 
 void od_ref_conv2d_backward(od_device *device, float *dx, float *dw, float *db, const float *dy,
                             const float *x, const float *w, const od_conv2d *conv) {
-    (void)device;
     if (dx != NULL) {
-        backward_input(dx, dy, w, conv);
+        backward_input(device, dx, dy, w, conv);
     }
-    backward_weight(dw, dy, x, conv);
+    backward_weight(device, dw, dy, x, conv);
     for (int64_t o = 0; o < conv->out; o++) {
         double sum = (double)db[o];
         for (int64_t row = 0; row < window_count(conv); row++) {

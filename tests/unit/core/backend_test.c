@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -83,6 +84,28 @@ static void says_what_multiplies(void **state) {
 #endif
     od_backend_cpu.close(device);
     od_backend_cpu.close(NULL);
+}
+
+// In bfloat16 it is the loops, but for convolutions where a library has them.
+static void says_what_multiplies_in_bfloat16(void **state) {
+    (void)state;
+    od_device_options options = {.threads = 1, .blas = "openblas", .precision = OD_PRECISION_BF16};
+    od_device *device = NULL;
+    char loops[64];
+    snprintf(loops, sizeof loops, "bfloat16 loops %s", od_cpu_loops_best()->name);
+    assert_int_equal(od_backend_cpu.open(&options, &device, NULL), OD_OK);
+    assert_string_equal(od_backend_cpu.describe(device), loops);
+    od_backend_cpu.close(device);
+#ifdef HAVE_ONEDNN
+    options.blas = "onednn";
+    assert_int_equal(od_backend_cpu.open(&options, &device, NULL), OD_OK);
+    const char *says = od_backend_cpu.describe(device);
+    assert_memory_equal(says, loops, strlen(loops));
+    if (strcmp(od_cpu_loops_best()->name, "v4b") == 0) { // oneDNN wants the same instructions
+        assert_memory_equal(says + strlen(loops), ", convolutions onednn ", 22);
+    }
+    od_backend_cpu.close(device);
+#endif
 }
 
 static void memory_is_zero_and_aligned(void **state) {
@@ -274,6 +297,7 @@ int main(void) {
         cmocka_unit_test(tables_are_full),
         cmocka_unit_test(refuses_bad_options),
         cmocka_unit_test(says_what_multiplies),
+        cmocka_unit_test(says_what_multiplies_in_bfloat16),
         cmocka_unit_test(memory_is_zero_and_aligned),
         cmocka_unit_test(too_much_memory_is_refused),
         cmocka_unit_test(copies_and_zeroes),

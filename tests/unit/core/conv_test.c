@@ -17,7 +17,7 @@
 
 // --- memory ----------------------------------------------------------------------------------
 
-enum { MOST_BLOCKS = 64 };
+enum { MOST_BLOCKS = 256 };
 
 static void *blocks[MOST_BLOCKS];
 static int block_count;
@@ -179,38 +179,96 @@ static void ref_conv_computes_by_hand(void **state) {
     expect_near("y", y, want, 4, 1e-7);
 }
 
-static void check_conv(const od_conv2d *conv, od_device *device) {
-    const conv_data d = conv_inputs(conv);
-    const conv_results want = conv_run(&od_backend_ref, NULL, &d);
-    const conv_results got = conv_run(&od_backend_cpu, device, &d);
-    const conv_results again = conv_run(&od_backend_cpu, device, &d);
-    expect_near("y", got.y, want.y, d.y_count, 3e-6);
-    expect_near("dx", got.dx, want.dx, d.x_count, 3e-6);
-    expect_near("dw", got.dw, want.dw, d.w_count, 5e-6);
-    expect_near("db", got.db, want.db, conv->out, 5e-6);
-    expect_same("y", got.y, again.y, d.y_count);
-    expect_same("dx", got.dx, again.dx, d.x_count);
-    expect_same("dw", got.dw, again.dw, d.w_count);
-    expect_same("db", got.db, again.db, conv->out);
+// want: what ref computes in the device's precision.
+static void check_conv(const conv_data *d, const conv_results *want, od_device *device) {
+    const conv_results got = conv_run(&od_backend_cpu, device, d);
+    const conv_results again = conv_run(&od_backend_cpu, device, d);
+    const int64_t out = d->conv->out;
+    expect_near("y", got.y, want->y, d->y_count, 3e-6);
+    expect_near("dx", got.dx, want->dx, d->x_count, 3e-6);
+    expect_near("dw", got.dw, want->dw, d->w_count, 5e-6);
+    expect_near("db", got.db, want->db, out, 5e-6);
+    expect_same("y", got.y, again.y, d->y_count);
+    expect_same("dx", got.dx, again.dx, d->x_count);
+    expect_same("dw", got.dw, again.dw, d->w_count);
+    expect_same("db", got.db, again.db, out);
     // Without dx the others are the same.
-    float *dw = input(d.w_count, 1, 5), *db = input(conv->out, 1, 6);
-    od_backend_cpu.conv2d_backward(device, NULL, dw, db, d.dy, d.x, d.w, conv);
-    expect_same("dw without dx", dw, got.dw, d.w_count);
-    expect_same("db without dx", db, got.db, conv->out);
-    free_blocks(NULL);
+    float *dw = input(d->w_count, 1, 5), *db = input(out, 1, 6);
+    od_backend_cpu.conv2d_backward(device, NULL, dw, db, d->dy, d->x, d->w, d->conv);
+    expect_same("dw without dx", dw, got.dw, d->w_count);
+    expect_same("db without dx", db, got.db, out);
+}
+
+static void check_convs(const od_test_cpu *cpus, int count, od_device *ref) {
+    od_device *devices[2 * OD_TEST_MOST_CPUS];
+    assert_in_range(count, 1, 2 * OD_TEST_MOST_CPUS);
+    for (int i = 0; i < count; i++) {
+        devices[i] = od_test_open_cpu(&cpus[i]);
+    }
+    for (int c = 0; c < CONVS; c++) {
+        const conv_data d = conv_inputs(&convs[c]);
+        const conv_results want = conv_run(&od_backend_ref, ref, &d);
+        for (int i = 0; i < count; i++) {
+            check_conv(&d, &want, devices[i]);
+        }
+        free_blocks(NULL);
+    }
+    for (int i = 0; i < count; i++) {
+        od_backend_cpu.close(devices[i]);
+    }
 }
 
 static void cpu_convs_agree_with_ref(void **state) {
     (void)state;
     od_test_cpu cpus[OD_TEST_MOST_CPUS];
-    const int count = od_test_cpus(cpus);
+    check_convs(cpus, od_test_cpus(cpus), NULL);
+}
+
+static od_device *open_ref_in_bf16(void) {
+    const od_device_options options = {.threads = 1, .precision = OD_PRECISION_BF16};
+    od_device *ref = NULL;
+    assert_int_equal(od_backend_ref.open(&options, &ref, NULL), OD_OK);
+    return ref;
+}
+
+// A product of two bfloat16 numbers is exact in float32, so only the order of the sums differs, and
+// the bounds are those of float32. Rounding itself is a thousand times as much.
+static void cpu_convs_agree_with_ref_in_bf16(void **state) {
+    (void)state;
+    od_device *ref = open_ref_in_bf16();
+    od_test_cpu cpus[2 * OD_TEST_MOST_CPUS];
+    const int count = od_test_bf16_cpus(cpus);
     for (int i = 0; i < count; i++) {
-        od_device *device = od_test_open_cpu(&cpus[i]);
-        for (int c = 0; c < CONVS; c++) {
-            check_conv(&convs[c], device);
-        }
-        od_backend_cpu.close(device);
+        cpus[count + i] = cpus[i];
+        cpus[count + i].blas = "openblas"; // which has no convolutions: the loops
     }
+    check_convs(cpus, 2 * count, ref);
+    od_backend_ref.close(ref);
+}
+
+// Whatever a product adds up is the same with operands that were rounded before.
+static void ref_conv_rounds_its_operands(void **state) {
+    (void)state;
+    od_device *ref = open_ref_in_bf16();
+    conv_data d = conv_inputs(&convs[3]);
+    const conv_results got = conv_run(&od_backend_ref, ref, &d);
+    const float one = 1;
+    for (int64_t i = 0; i < d.x_count; i++) {
+        od_backend_ref.linear_forward(ref, &d.x[i], &d.x[i], &one, NULL, 1, 1, 1);
+    }
+    for (int64_t i = 0; i < d.w_count; i++) {
+        od_backend_ref.linear_forward(ref, &d.w[i], &d.w[i], &one, NULL, 1, 1, 1);
+    }
+    const conv_results forward = conv_run(&od_backend_ref, NULL, &d);
+    expect_same("y", got.y, forward.y, d.y_count);
+    expect_same("db, of dy as it is", got.db, forward.db, d.conv->out);
+    for (int64_t i = 0; i < d.y_count; i++) {
+        od_backend_ref.linear_forward(ref, &d.dy[i], &d.dy[i], &one, NULL, 1, 1, 1);
+    }
+    const conv_results backward = conv_run(&od_backend_ref, NULL, &d);
+    expect_same("dx", got.dx, backward.dx, d.x_count);
+    expect_same("dw", got.dw, backward.dw, d.w_count);
+    od_backend_ref.close(ref);
 }
 
 // --- batch norm ------------------------------------------------------------------------------
@@ -441,6 +499,8 @@ int main(void) {
         cmocka_unit_test_teardown(ref_conv_computes_by_hand, free_blocks),
         cmocka_unit_test_teardown(ref_conv_has_the_gradients_of_its_forward, free_blocks),
         cmocka_unit_test_teardown(cpu_convs_agree_with_ref, free_blocks),
+        cmocka_unit_test_teardown(ref_conv_rounds_its_operands, free_blocks),
+        cmocka_unit_test_teardown(cpu_convs_agree_with_ref_in_bf16, free_blocks),
         cmocka_unit_test_teardown(ref_norm_moves_the_running_statistics, free_blocks),
         cmocka_unit_test_teardown(ref_norm_has_the_gradients_of_its_forward, free_blocks),
         cmocka_unit_test_teardown(ref_norm_masks_by_its_relu, free_blocks),

@@ -177,7 +177,7 @@ static void *device_memory(const tiny_rig *rig, int64_t count) {
 
 tiny_rig tiny_rig_new(const od_spec *spec, bool fuse, const char *backend) {
     tiny_rig rig = {.backend = od_backend_find(backend)};
-    const od_device_options options = {.threads = 1};
+    const od_device_options options = {.threads = 1, .precision = spec->train.precision};
     assert_int_equal(rig.backend->open(&options, &rig.device, NULL), OD_OK);
     assert_int_equal(od_model_new(spec, fuse, &rig.model, NULL), OD_OK);
     const od_graph *graph = rig.model->graph;

@@ -124,6 +124,10 @@ static void steps_in_bf16_allocate_nothing(void **state) {
     od_spec spec = tiny_spec();
     spec.train.precision = OD_PRECISION_BF16;
     check(spec, "cpu");
+    spec = tiny_resnet_spec();
+    spec.train.epochs = 2;
+    spec.train.precision = OD_PRECISION_BF16;
+    check(spec, "cpu");
 }
 
 int main(void) {
