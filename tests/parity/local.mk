@@ -21,6 +21,7 @@ PARITY_WEIGHTS = \
 # Runs of ResNets, whose weights follow from a formula.
 RESNET_CASES = \
 	resnet101-global-sgd resnet152-linear-adam resnet18-accumulate \
+	resnet18-bf16-feature-adam resnet18-bf16-linear-sgd \
 	resnet18-conv1x1-feature-adam resnet18-conv1x1-global-sgd resnet18-drawn \
 	resnet18-feature-adam resnet18-feature-sgd resnet18-global-adam resnet18-global-sgd \
 	resnet18-linear-adam resnet18-linear-sgd resnet18-negative-adam resnet18-negative-sgd \

@@ -44,6 +44,7 @@ OPTIMIZERS = {
     "sgd": {"train.optimizer.type": "sgd", "train.optimizer.lr": 1e-3},
     "adam": {"train.optimizer.type": "adam", "train.optimizer.lr": 1e-4},
 }
+BF16 = {"train.precision": "bf16"}
 _COMMON = {"model.arch": "resnet18", "data.limit_train": SAMPLES, "data.limit_eval": EVAL_SAMPLES,
            "train.batch_size": 8, "train.epochs": 4, "train.optimizer.weight_decay": 0.5}
 
@@ -70,6 +71,8 @@ CASES |= {
                                 "train.epochs": 7, "train.max_steps": 20}),
     "resnet18-drawn": (3, {**CONNECTIONS["global"], **PATTERNS["rezero"], **OPTIMIZERS["adam"],
                            "residual.probability": 0.5, "residual.perturbation": 0.1}),
+    "resnet18-bf16-linear-sgd": (3, {**CONNECTIONS["linear"], **OPTIMIZERS["sgd"], **BF16}),
+    "resnet18-bf16-feature-adam": (3, {**CONNECTIONS["feature"], **OPTIMIZERS["adam"], **BF16}),
     "resnet50-feature-sgd": (3, {**CONNECTIONS["feature"], **OPTIMIZERS["sgd"],
                                  "model.arch": "resnet50"}),
 }
@@ -175,29 +178,68 @@ def short(step):
     return {**step, "statistics": rows}
 
 
+def train(spec, start, images, steps=None, dtype=torch.float32):
+    """The run itself and its steps."""
+    run = training.Run(spec, start, dtype, images["train"])
+    return run, [run.advance() for _ in range(steps or run.steps)]
+
+
+def train_better(spec, start, images):
+    """What the case is compared with for rounding: of float32 float64, of bf16 float32."""
+    if spec["train"]["precision"] == "fp32":
+        return train(spec, start, images, EXACT_STEPS, torch.float64)
+    spec = copy.deepcopy(spec)
+    generate.put(spec, "train.precision", "fp32")
+    return train(spec, start, images)
+
+
+def evaluate(run, images):
+    return training.evaluate(run.model, None, run.micro, run.train["seed"], run.step,
+                             images["test"], precision=run.train["precision"])
+
+
+def drift_of(start, rounded_run, better_run, images):
+    """What bfloat16 does to PyTorch's own run: the largest relative differences from float32, but of
+    cosines, which may be near 0, absolute ones."""
+    (run, steps), (better, better_steps) = rounded_run, better_run
+    relative, pairs = generate.relative, list(zip(steps, better_steps))
+    rows = [(row["values"], better_row["values"]) for step, better_step in pairs
+            for row, better_row in zip(step["statistics"], better_step["statistics"])]
+    end, better_end = run.model.state_dict(), better.model.state_dict()
+    return {
+        "loss": max(relative(a["loss"], b["loss"]) for a, b in pairs),
+        "grad_norm": max(relative(a["grad_norm"], b["grad_norm"]) for a, b in pairs),
+        "statistics": max(relative(*pair) for a, b in rows for pair in zip(a[:-1], b[:-1])),
+        "cosines": max(abs(a[-1] - b[-1]) for a, b in rows),
+        "eval_loss": relative(evaluate(run, images)["loss"], evaluate(better, images)["loss"]),
+        "updates": max(generate.apart(begin, end[name], better_end[name])
+                       for name, begin in start.items() if begin.dim() > 0),
+    }
+
+
 def case_of(name):
     spec, channels = spec_of(name), CASES[name][0]
     start = start_weights(training.build(spec, channels))
     images = {split: images_of(split, channels) for split in ("train", "test")}
-    run = training.Run(spec, start, torch.float32, images["train"])
-    steps = [short(run.advance()) for _ in range(run.steps)]
-    evaluation = training.evaluate(run.model, None, run.micro, spec["train"]["seed"], run.step,
-                                   images["test"])
+    run, steps = train(spec, start, images)
+    better, better_steps = train_better(spec, start, images)
     end = run.model.state_dict()
-    exact = training.Run(spec, start, torch.float64, images["train"])
-    return {
+    found = {
         "case": name,
         "torch": torch.__version__,
         "spec": spec,
         "images": {"side": SIDE, "channels": channels, "classes": CLASSES},
         "norm_bias": NORM_BIAS,
-        "steps": steps,
-        "eval": evaluation,
+        "steps": [short(step) for step in steps],
+        "eval": evaluate(run, images),
         "batches_tracked": end["pre.1.num_batches_tracked"].item(),
-        "float64": {"losses": [exact.advance()["loss"] for _ in range(EXACT_STEPS)]},
+        "float64": {"losses": [step["loss"] for step in better_steps[:EXACT_STEPS]]},
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "digests": None if name in DEEP else digests(start, end),
     }
+    if spec["train"]["precision"] == "bf16":
+        found["drift"] = drift_of(start, (run, steps), (better, better_steps), images)
+    return found
 
 
 def write(folder, name):
@@ -206,15 +248,16 @@ def write(folder, name):
 
 def differing_digests(folder, name):
     """Tensors whose end is not the committed one, as a list of sentences."""
-    digests_of = []
+    cases = []
     for place in (generate.DATA, folder):
         with open(os.path.join(place, f"{name}.json"), encoding="ascii") as file:
-            digests_of.append(json.load(file)["digests"] or {})
-    old, new = digests_of
+            cases.append(json.load(file))
+    old, new = (case["digests"] or {} for case in cases)
     if old.keys() != new.keys():
         return ["other tensors"]
+    bound = cases[0]["drift"]["updates"] if "drift" in cases[0] else 1e-3
     return [f"the update of {tensor} differs" for tensor, digest in old.items()
-            if max(abs(a - b) for a, b in zip(digest, new[tensor])) > 1e-3 * digest[0]]
+            if max(abs(a - b) for a, b in zip(digest, new[tensor])) > bound * digest[0]]
 
 
 def verify():
