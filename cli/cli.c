@@ -11,10 +11,14 @@
 
 const od_option od_cli_shared_options[] = {
     {"server", "URL",
-     "http://HOST:PORT or unix:PATH (default: $ORTHOD_SERVER, else "
+     "http://HOST:PORT, https://HOST:PORT or unix:PATH (default: $ORTHOD_SERVER, else "
      "http://127.0.0.1:8420)",
      's'},
     {"token-file", "FILE", "bearer token (default: $ORTHOD_TOKEN, else none)", '\0'},
+    {"cacert", "FILE",
+     "certificates (PEM) to trust an https:// server by (default: $ORTHOD_CACERT, else the "
+     "system's)",
+     '\0'},
     {"json", NULL, "print the server's JSON unchanged", 'j'},
     {"help", NULL, "print this and exit", 'h'},
     {"version", NULL, "print the version and exit", '\0'},

@@ -22,8 +22,9 @@ struct od_client {
     const char *server; // as it was given
     char *base;         // URL without a slash at its end
     char *authorization;
-    od_buffer refusal; // body of an answer of 400 or more
-    od_buffer problem; // the line made of it
+    const char *trusted; // file of certificates; NULL: the system's
+    od_buffer refusal;   // body of an answer of 400 or more
+    od_buffer problem;   // the line made of it
     char fault[CURL_ERROR_SIZE];
 };
 
@@ -64,8 +65,9 @@ static od_status check_server(const char *server, od_error *error) {
             return OD_OK;
         }
     }
-    return od_error_set(error, OD_E_INVALID,
-                        "the server is \"%s\"; give http://HOST:PORT or unix:PATH", server);
+    return od_error_set(
+        error, OD_E_INVALID,
+        "the server is \"%s\"; give http://HOST:PORT, https://HOST:PORT or unix:PATH", server);
 }
 
 od_status od_client_new(const char *server, const char *token, od_client **out, od_error *error) {
@@ -103,6 +105,10 @@ void od_client_free(od_client *client) {
     od_buffer_fini(&client->refusal);
     od_buffer_fini(&client->problem);
     free(client);
+}
+
+void od_client_trust(od_client *client, const char *path) {
+    client->trusted = path;
 }
 
 long od_client_http_status(const od_client *client) {
@@ -170,6 +176,9 @@ static void set_connection(od_client *client) {
     CURL *curl = client->curl;
     if (strncmp(client->server, "unix:", 5) == 0) {
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->server + 5);
+    }
+    if (client->trusted != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, client->trusted);
     }
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);

@@ -36,6 +36,10 @@ od_status od_client_new(const char *server, const char *token, od_client **out,
                         od_error *error) OD_MUST_CHECK;
 void od_client_free(od_client *client);
 
+// Trusts https:// servers by the certificates in this file instead of the system's. path is kept,
+// not copied.
+void od_client_trust(od_client *client, const char *path);
+
 od_status od_client_stream(od_client *client, const od_request *request, od_client_sink sink,
                            void *ctx, od_error *error) OD_MUST_CHECK;
 

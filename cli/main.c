@@ -77,22 +77,26 @@ static od_status read_token(const od_options *options, char **out, od_error *err
     return *out != NULL ? OD_OK : od_error_set(error, OD_E_NO_MEMORY, "out of memory");
 }
 
-static const char *server_of(const od_options *options) {
-    const char *given = od_options_get(options, "server");
-    const char *variable = getenv("ORTHOD_SERVER");
+// What the option says, else what the variable says, else other.
+static const char *said(const od_options *options, const char *option, const char *variable,
+                        const char *other) {
+    const char *given = od_options_get(options, option);
+    const char *value = getenv(variable);
     if (given != NULL) {
         return given;
     }
-    return variable != NULL && *variable != '\0' ? variable : "http://127.0.0.1:8420";
+    return value != NULL && *value != '\0' ? value : other;
 }
 
 static od_status run(od_cli *cli, od_error *error) {
     char *token = NULL;
     OD_TRY(check_operands(cli, error));
     OD_TRY(read_token(&cli->options, &token, error));
-    od_status status = od_client_new(server_of(&cli->options), token, &cli->client, error);
+    const char *server = said(&cli->options, "server", "ORTHOD_SERVER", "http://127.0.0.1:8420");
+    od_status status = od_client_new(server, token, &cli->client, error);
     free(token);
     OD_TRY(status);
+    od_client_trust(cli->client, said(&cli->options, "cacert", "ORTHOD_CACERT", NULL));
     cli->json = od_options_has(&cli->options, "json");
     cli->terminal = isatty(STDOUT_FILENO) == 1;
     return cli->command->run(cli, error);

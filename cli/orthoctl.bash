@@ -42,17 +42,17 @@ _orthoctl() {
     COMPREPLY=()
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
-        --server | -s | --token-file)
+        --server | -s | --token-file | --cacert)
             server+=("${words[i]}" "${words[i + 1]}")
             i=$((i + 1))
             ;;
-        --server=* | --token-file=*) server+=("${words[i]}") ;;
+        --server=* | --token-file=* | --cacert=*) server+=("${words[i]}") ;;
         -*) ;;
         *) [[ -n $verb ]] || verb=${words[i]} ;;
         esac
     done
     case $prev in
-    --token-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --token-file | --cacert) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --format | -f) [[ $verb != export ]] ||
         { mapfile -t COMPREPLY < <(compgen -W 'csv ndjson json' -- "$cur") && return; } ;;
     --state)

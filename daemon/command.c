@@ -3,6 +3,7 @@
 
 #include "daemon/command.h"
 
+#include "daemon/http/tls.h"
 #include "daemon/http/tokens.h"
 
 #include "daemon/store/backup.h"
@@ -30,16 +31,22 @@ static void tell_fault(void *ctx, const char *fault) {
 // What only a start looks into: that it can be used, not only named.
 static bool files_are_sound(const od_config *config) {
     od_error error;
-    od_tokens tokens;
-    if (config->token_file[0] == '\0') {
-        return true;
-    }
-    if (od_tokens_read(config->token_file, &tokens, &error) != OD_OK) {
+    od_tokens tokens = {0};
+    od_tls tls = {0};
+    bool sound = true;
+    if (config->token_file[0] != '\0' &&
+        od_tokens_read(config->token_file, &tokens, &error) != OD_OK) {
         tell_fault(NULL, error.text);
-        return false;
+        sound = false;
+    }
+    if (config->tls_cert[0] != '\0' && config->tls_key[0] != '\0' &&
+        od_tls_read(config->tls_cert, config->tls_key, &tls, &error) != OD_OK) {
+        tell_fault(NULL, error.text);
+        sound = false;
     }
     od_tokens_fini(&tokens);
-    return true;
+    od_tls_fini(&tls);
+    return sound;
 }
 
 static int check_config(int argc, char **argv) {

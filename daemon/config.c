@@ -37,6 +37,9 @@ const char od_config_help[] =
     "                                   $XDG_STATE_HOME/orthod, else ~/.local/state/orthod)\n"
     "  --token-file FILE                who may do what (without: everybody, everything);\n"
     "                                   needed where other machines reach an address\n"
+    "  --tls-cert FILE                  serve https:// with this certificate chain (PEM) on all\n"
+    "                                   but unix sockets; needs --tls-key\n"
+    "  --tls-key FILE                   its private key, mode 0600 or 0640\n"
     "  --cpu-slots N                    CPU threads to give away (the number of cores)\n"
     "  --worker PATH                    the ortho-worker program (the one beside orthod)\n"
     "  --log-level LEVEL                debug, info, warning or error (info)\n"
@@ -107,6 +110,14 @@ static od_status set_token_file(od_config *config, const char *value, od_error *
     return copy_path(config->token_file, "token-file", value, error);
 }
 
+static od_status set_tls_cert(od_config *config, const char *value, od_error *error) {
+    return copy_path(config->tls_cert, "tls-cert", value, error);
+}
+
+static od_status set_tls_key(od_config *config, const char *value, od_error *error) {
+    return copy_path(config->tls_key, "tls-key", value, error);
+}
+
 static od_status set_worker(od_config *config, const char *value, od_error *error) {
     return copy_path(config->worker, "worker", value, error);
 }
@@ -152,6 +163,8 @@ static const config_option options[] = {
     {"host", set_host, offsetof(od_config, host_count)},
     {"state-dir", set_state_dir, 0},
     {"token-file", set_token_file, 0},
+    {"tls-cert", set_tls_cert, 0},
+    {"tls-key", set_tls_key, 0},
     {"cpu-slots", set_cpu_slots, 0},
     {"worker", set_worker, 0},
     {"log-level", set_log_level, 0},

@@ -28,7 +28,9 @@ typedef struct od_config {
     size_t host_count;
     char state_dir[PATH_MAX];
     char token_file[PATH_MAX]; // "": everybody who can connect may do everything
-    char worker[PATH_MAX];     // ortho-worker; beside orthod when not given
+    char tls_cert[PATH_MAX];   // "": nothing is encrypted; else tls_key is there too
+    char tls_key[PATH_MAX];
+    char worker[PATH_MAX]; // ortho-worker; beside orthod when not given
     int64_t cpu_slots;
     int64_t default_threads; // half of the slots, at least one
     od_log_level log_level;

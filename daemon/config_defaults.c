@@ -114,7 +114,15 @@ static od_status find_threads(od_config *out, od_error *error) {
     return OD_OK;
 }
 
-od_config_step *const od_config_steps[] = {find_threads, find_listen, find_state_dir, find_worker};
+static od_status check_tls(od_config *out, od_error *error) {
+    if ((out->tls_cert[0] == '\0') == (out->tls_key[0] == '\0')) {
+        return OD_OK;
+    }
+    return od_error_set(error, OD_E_INVALID, "--tls-cert and --tls-key: give both of them or none");
+}
+
+od_config_step *const od_config_steps[] = {find_threads, find_listen, check_tls, find_state_dir,
+                                           find_worker};
 const size_t od_config_step_count = sizeof od_config_steps / sizeof od_config_steps[0];
 
 // --- checks --------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ static bool has_tokens(od_request *request) {
 static od_response *log_in(const od_request *request, const char *token) {
     char cookie[OD_AUTH_COOKIE_BYTES];
     od_error error = {0};
-    od_status status = od_auth_login(od_api_daemon(request)->auth, token, cookie, &error);
+    od_status status = od_auth_login(od_api_daemon(request)->auth, token,
+                                     od_request_is_encrypted(request), cookie, &error);
     if (status == OD_E_INVALID) {
         return od_problem_new(request, OD_PROBLEM_UNAUTHORIZED, NULL, "%s", error.text);
     }

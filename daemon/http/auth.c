@@ -146,14 +146,14 @@ od_role od_auth_role(od_auth *auth, const char *authorization, const char *cooki
     return token != NULL ? token->role : OD_ROLE_NONE;
 }
 
-static void print_cookie(const od_auth *auth, const char *id, int seconds,
+static void print_cookie(const od_auth *auth, const char *id, int seconds, bool encrypted,
                          char out[OD_AUTH_COOKIE_BYTES]) {
-    snprintf(out, OD_AUTH_COOKIE_BYTES, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict",
-             auth->cookie_name, id, seconds);
+    snprintf(out, OD_AUTH_COOKIE_BYTES, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s",
+             auth->cookie_name, id, seconds, encrypted ? "; Secure" : "");
 }
 
-od_status od_auth_login(od_auth *auth, const char *secret, char cookie[OD_AUTH_COOKIE_BYTES],
-                        od_error *error) {
+od_status od_auth_login(od_auth *auth, const char *secret, bool encrypted,
+                        char cookie[OD_AUTH_COOKIE_BYTES], od_error *error) {
     char id[ID_BYTES];
     uint8_t hash[OD_TOKEN_HASH_BYTES];
     refresh(auth);
@@ -171,7 +171,7 @@ od_status od_auth_login(od_auth *auth, const char *secret, char cookie[OD_AUTH_C
     od_token_hash(id, oldest->id);
     memcpy(oldest->token, hash, sizeof hash);
     oldest->until_ms = od_clock_wall_ms() + (int64_t)SESSION_S * 1000;
-    print_cookie(auth, id, SESSION_S, cookie);
+    print_cookie(auth, id, SESSION_S, encrypted, cookie);
     return OD_OK;
 }
 
@@ -180,5 +180,5 @@ void od_auth_logout(od_auth *auth, const char *cookie, char out[OD_AUTH_COOKIE_B
     if (one != NULL) {
         *one = (session){0};
     }
-    print_cookie(auth, "", 0, out);
+    print_cookie(auth, "", 0, false, out);
 }

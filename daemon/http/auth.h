@@ -23,9 +23,10 @@ void od_auth_free(od_auth *auth); // NULL is fine
 // token counts more: a wrong one is not made good by a cookie.
 od_role od_auth_role(od_auth *auth, const char *authorization, const char *cookie);
 
-// Begins a session; cookie is the value for Set-Cookie. OD_E_INVALID: that is no token.
-od_status od_auth_login(od_auth *auth, const char *secret, char cookie[OD_AUTH_COOKIE_BYTES],
-                        od_error *error) OD_MUST_CHECK;
+// Begins a session; cookie is the value for Set-Cookie, which a browser sends by TLS alone where
+// encrypted. OD_E_INVALID: that is no token.
+od_status od_auth_login(od_auth *auth, const char *secret, bool encrypted,
+                        char cookie[OD_AUTH_COOKIE_BYTES], od_error *error) OD_MUST_CHECK;
 
 // Ends the session that the header Cookie (or NULL) names, if there is one; out is the value for
 // Set-Cookie.

@@ -64,6 +64,8 @@ const char *od_request_query(const od_request *request, const char *name);
 bool od_request_parameter(const od_request *request, size_t index, const char **name,
                           const char **value);
 const char *od_request_header(const od_request *request, const char *name);
+// Whether the client's side is encrypted, by this server or by a proxy in front of it.
+bool od_request_is_encrypted(const od_request *request);
 // Notes what is wrong with a parameter or header, so that all of it can be told at once.
 void od_request_fault(od_request *request, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -44,6 +44,7 @@ libhttp_a_SOURCES = \
 	daemon/http/response.c \
 	daemon/http/router.c daemon/http/router.h \
 	daemon/http/server.c daemon/http/server.h \
+	daemon/http/tls.c daemon/http/tls.h \
 	daemon/http/tokens.c daemon/http/tokens.h \
 	daemon/http/url.c daemon/http/url.h \
 	daemon/sse/hub.c daemon/sse/hub.h \

@@ -25,7 +25,10 @@ enum {
     IDLE_TIMEOUT_S = 120,     // a connection that neither sends nor takes anything
     RESERVED_FILES = 256,     // descriptors that are not for connections
     BACKLOG = 512,
+    TLS_OPTIONS = 3,
 };
+
+static char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
 od_status od_mhd_new(const od_mhd_config *config, od_mhd **out, od_error *error) {
     od_mhd *mhd = calloc(1, sizeof *mhd);
@@ -183,19 +186,33 @@ static od_status name_listener(od_listener *listener, int fd, od_error *error) {
     od_listen_name(listener->name, (struct sockaddr *)&real);
     const od_mhd_config *config = &listener->mhd->config;
     od_guard_init(&listener->guard, (struct sockaddr *)&real, config->hosts, config->host_count);
+    listener->encrypted = config->tls != NULL && real.ss_family != AF_UNIX;
     return OD_OK;
 }
 
+static void fill_tls(const od_tls *tls, struct MHD_OptionItem out[]) {
+    out[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate};
+    out[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key};
+    out[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities};
+}
+
 static struct MHD_Daemon *start_daemon(od_listener *listener, int fd) {
+    struct MHD_OptionItem tls[TLS_OPTIONS + 1] = {[TLS_OPTIONS] = {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (listener->encrypted) {
+        flags |= MHD_USE_TLS;
+        fill_tls(listener->mhd->config.tls, tls);
+    } else {
+        tls[0].option = MHD_OPTION_END;
+    }
     // The logger comes first: MHD uses it from then on, also for the options behind it.
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        od_request_on_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, od_request_on_target, listener,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        flags, 0, NULL, NULL, od_request_on_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
+        NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, od_request_on_target,
+        listener, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
         od_request_on_completed, listener, MHD_OPTION_CONNECTION_LIMIT, listener->mhd->connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_END);
+        (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static od_status watch(od_listener *listener, od_error *error) {
@@ -235,14 +252,16 @@ static od_status serve(od_mhd *mhd, int fd, const char *unix_path, od_error *err
     listener->daemon = start_daemon(listener, fd);
     if (listener->daemon == NULL) {
         status =
-            od_error_set(error, OD_E_INTERNAL, "%s: libmicrohttpd does not start", listener->name);
+            od_error_set(error, OD_E_INTERNAL, "%s: libmicrohttpd does not start%s", listener->name,
+                         listener->encrypted ? "; are --tls-cert and --tls-key a pair?" : "");
         goto err_socket;
     }
     status = watch(listener, error);
     if (status != OD_OK) {
         goto err_daemon;
     }
-    od_log(OD_LOG_INFO, "listening", "address=%s", listener->name);
+    od_log(OD_LOG_INFO, "listening", "address=%s tls=%s", listener->name,
+           listener->encrypted ? "yes" : "no");
     return OD_OK;
 
 err_daemon:

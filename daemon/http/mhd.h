@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "daemon/http/auth.h"
 #include "daemon/http/http.h"
+#include "daemon/http/tls.h"
 #include "daemon/listen.h"
 
 #include <stddef.h>
@@ -29,6 +30,7 @@ typedef struct od_mhd_config {
     size_t route_count;
     void *context;               // od_request_context
     od_auth *auth;               // NULL: everybody may do everything
+    const od_tls *tls;           // of all but unix sockets; NULL: nothing is encrypted
     const od_listen_host *hosts; // that clients ask for; kept, not copied
     size_t host_count;
 } od_mhd_config;

@@ -71,6 +71,7 @@ struct od_listener {
     int open_handles;
     bool resumed; // a connection was, so that MHD has work that no descriptor tells of
     od_guard guard;
+    bool encrypted;
     char *unix_path; // removed when the listener stops; NULL for TCP
     char name[OD_MHD_ADDRESS_BYTES];
     LIST_ENTRY(od_listener) link;

@@ -61,6 +61,13 @@ const char *od_request_header(const od_request *request, const char *name) {
                : NULL;
 }
 
+// Of a proxy tells the origin of its pages, which od_guard_same_origin has compared with the Host.
+bool od_request_is_encrypted(const od_request *request) {
+    const char *origin = od_request_header(request, "Origin");
+    return request->listener->encrypted ||
+           (origin != NULL && strncasecmp(origin, "https://", 8) == 0);
+}
+
 void od_request_fault(od_request *request, const char *name, const char *format, ...) {
     char detail[OD_ERROR_TEXT_BYTES];
     va_list arguments;

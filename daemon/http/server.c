@@ -9,6 +9,7 @@
 struct od_http {
     od_mhd *mhd;
     od_auth *auth;
+    od_tls tls;
 };
 
 static od_status listen_on(od_mhd *mhd, const od_listen *listen, od_error *error) {
@@ -21,12 +22,16 @@ static od_status open_all(od_http *http, od_daemon *daemon, od_error *error) {
     if (daemon->config->token_file[0] != '\0') {
         OD_TRY(od_auth_new(daemon->config->token_file, &http->auth, error));
     }
+    if (daemon->config->tls_cert[0] != '\0') {
+        OD_TRY(od_tls_read(daemon->config->tls_cert, daemon->config->tls_key, &http->tls, error));
+    }
     daemon->auth = http->auth;
     const od_mhd_config config = {.loop = daemon->loop,
                                   .routes = od_routes,
                                   .route_count = od_routes_count,
                                   .context = daemon,
                                   .auth = http->auth,
+                                  .tls = http->tls.key != NULL ? &http->tls : NULL,
                                   .hosts = daemon->config->hosts,
                                   .host_count = daemon->config->host_count};
     OD_TRY(od_mhd_new(&config, &http->mhd, error));
@@ -54,6 +59,7 @@ void od_http_close(od_http *http) {
     if (http != NULL) {
         od_mhd_close(http->mhd);
         od_auth_free(http->auth); // nothing asks it any more
+        od_tls_fini(&http->tls);
         free(http);
     }
 }

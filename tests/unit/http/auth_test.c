@@ -33,7 +33,7 @@ static world make(void **state) {
 // The header Cookie of a new session.
 static void begin_session(world *w, char cookie[OD_AUTH_COOKIE_BYTES]) {
     od_error error;
-    assert_int_equal(od_auth_login(w->auth, w->secret, cookie, &error), OD_OK);
+    assert_int_equal(od_auth_login(w->auth, w->secret, false, cookie, &error), OD_OK);
     cookie[strcspn(cookie, ";")] = '\0';
 }
 
@@ -79,7 +79,7 @@ static void revoked_tokens_take_their_sessions_along(void **state) {
     assert_int_equal(od_tokens_remove(w.path, "a", &error), OD_OK);
     assert_int_equal(od_auth_role(w.auth, w.bearer, NULL), OD_ROLE_NONE);
     assert_int_equal(od_auth_role(w.auth, NULL, cookie), OD_ROLE_NONE);
-    assert_int_equal(od_auth_login(w.auth, w.secret, cookie, &error), OD_E_INVALID);
+    assert_int_equal(od_auth_login(w.auth, w.secret, true, cookie, &error), OD_E_INVALID);
     assert_null(strstr(error.text, w.secret));
     od_auth_free(w.auth);
 }
