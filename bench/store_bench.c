@@ -68,7 +68,7 @@ static od_status insert_job(sqlite3 *db, void *ctx, od_error *error) {
                         .model = "vit"};
     bench *b = ctx;
     OD_TRY(od_jobs_insert(db, &job, &b->job, error));
-    OD_TRY(od_jobs_attempt_insert(db, b->job, 1, 1, error));
+    OD_TRY(od_jobs_attempt_insert(db, b->job, 1, 1, "cpu", error));
     OD_TRY(od_sql_run(db, "UPDATE jobs SET attempt = 1 WHERE id = ?1", OD_SQL(od_sql_i(b->job)),
                       error));
     return od_jobs_attempt_started(db, b->job, 1, 0, 1, "boot", error);

@@ -24,7 +24,6 @@ static const struct {
     {"resources.device", "[\"auto\", \"cpu\"]",
      "this version computes on the CPU only; give \"auto\" or \"cpu\""},
     {"resources.count", "[1]", "this version computes on one device; give 1"},
-    {"resources.time_limit_s", "[null]", "this version has no time limit; give null"},
 };
 
 static void pointer_of(const char *path, char out[POINTER_BYTES]) {

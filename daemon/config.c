@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "daemon/config_queue.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -41,6 +42,13 @@ const char od_config_help[] =
     "                                   but unix sockets; needs --tls-key\n"
     "  --tls-key FILE                   its private key, mode 0600 or 0640\n"
     "  --cpu-slots N                    CPU threads to give away (the number of cores)\n"
+    "  --memory SIZE                    memory for runs, like 48G (all but an eighth, at most 4G)\n"
+    "  --backfill yes|no                start short jobs while a large one waits (yes)\n"
+    "  --preempt yes|no                 stop runs for jobs of a higher priority (no)\n"
+    "  --label-limit KEY=VALUE:N        run at most N jobs with this label at once; VALUE *:\n"
+    "                                   of each value; may be repeated\n"
+    "  --retry-delay S                  before the first retry; doubles with each crash (5)\n"
+    "  --retry-delay-max S              at most (600)\n"
     "  --worker PATH                    the ortho-worker program (the one beside orthod)\n"
     "  --log-level LEVEL                debug, info, warning or error (info)\n"
     "  --config FILE                    lines of NAME = VALUE with the names above\n"
@@ -168,6 +176,12 @@ static const config_option options[] = {
     {"cpu-slots", set_cpu_slots, 0},
     {"worker", set_worker, 0},
     {"log-level", set_log_level, 0},
+    {"memory", od_config_set_memory, 0},
+    {"backfill", od_config_set_backfill, 0},
+    {"preempt", od_config_set_preempt, 0},
+    {"label-limit", od_config_set_label_limit, offsetof(od_config, label_limit_count)},
+    {"retry-delay", od_config_set_retry_delay, 0},
+    {"retry-delay-max", od_config_set_retry_delay_max, 0},
 };
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
@@ -357,6 +371,9 @@ static bool fill_defaults(od_config *out, config_faults *faults) {
 static void read_all(int argc, char **argv, od_config *out, config_faults *faults) {
     memset(out, 0, sizeof *out);
     out->log_level = OD_LOG_INFO;
+    out->backfill = true;
+    out->retry_delay_ms = 5000;
+    out->retry_delay_max_ms = 600000;
     if (!read_action(argc, argv, out)) {
         (void)(read_files(argc, argv, out, faults) && read_arguments(argc, argv, out, faults) &&
                fill_defaults(out, faults));

@@ -7,12 +7,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/listen.h"
+#include "daemon/queue/schedule.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OD_CONFIG_LISTEN_MAX = 16, OD_CONFIG_HOST_MAX = 64 };
+enum { OD_CONFIG_LISTEN_MAX = 16, OD_CONFIG_HOST_MAX = 64, OD_CONFIG_LABEL_LIMITS_MAX = 64 };
 
 typedef enum od_config_action {
     OD_CONFIG_RUN,
@@ -33,6 +35,11 @@ typedef struct od_config {
     char worker[PATH_MAX]; // ortho-worker; beside orthod when not given
     int64_t cpu_slots;
     int64_t default_threads; // half of the slots, at least one
+    int64_t memory_bytes;    // for runs
+    bool backfill, preempt;
+    int64_t retry_delay_ms, retry_delay_max_ms;
+    od_label_limit label_limits[OD_CONFIG_LABEL_LIMITS_MAX];
+    size_t label_limit_count;
     od_log_level log_level;
 } od_config;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What nobody said, and whether what was said fits together.
 #include "daemon/config_private.h"
+#include "daemon/memory.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -104,6 +105,14 @@ static od_status find_worker(od_config *out, od_error *error) {
     return check_worker(out, error);
 }
 
+static od_status find_memory(od_config *out, od_error *error) {
+    (void)error;
+    if (out->memory_bytes == 0) {
+        out->memory_bytes = od_memory_for_runs_bytes(od_memory_total_bytes(""));
+    }
+    return OD_OK;
+}
+
 static od_status find_threads(od_config *out, od_error *error) {
     (void)error;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -121,8 +130,8 @@ static od_status check_tls(od_config *out, od_error *error) {
     return od_error_set(error, OD_E_INVALID, "--tls-cert and --tls-key: give both of them or none");
 }
 
-od_config_step *const od_config_steps[] = {find_threads, find_listen, check_tls, find_state_dir,
-                                           find_worker};
+od_config_step *const od_config_steps[] = {find_threads, find_memory,    find_listen,
+                                           check_tls,    find_state_dir, find_worker};
 const size_t od_config_step_count = sizeof od_config_steps / sizeof od_config_steps[0];
 
 // --- checks --------------------------------------------------------------------------------

@@ -4,21 +4,28 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	daemon/config.c daemon/config.h daemon/config_private.h \
 	daemon/config_defaults.c \
+	daemon/config_queue.c daemon/config_queue.h \
 	daemon/daemon.h \
 	daemon/exec/environment.c daemon/exec/environment.h \
+	daemon/exec/oom.c daemon/exec/oom.h \
 	daemon/exec/planner.c daemon/exec/planner.h \
 	daemon/exec/rundir.c daemon/exec/rundir.h \
 	daemon/exec/tail.c daemon/exec/tail.h \
 	daemon/exec/worker.c daemon/exec/worker.h \
 	daemon/filesystem.c daemon/filesystem.h \
 	daemon/listen.c daemon/listen.h \
+	daemon/memory.c daemon/memory.h \
 	daemon/notify.c daemon/notify.h \
 	daemon/queue/ask.c \
+	daemon/queue/end.c daemon/queue/end.h \
 	daemon/queue/ingest.c daemon/queue/ingest.h \
 	daemon/queue/internal.h \
+	daemon/queue/placement.c daemon/queue/placement.h \
 	daemon/queue/queue.c daemon/queue/queue.h \
 	daemon/queue/roster.c \
 	daemon/queue/run.c \
+	daemon/queue/schedule.c daemon/queue/schedule.h \
+	daemon/queue/scheduling.c \
 	daemon/queue/states.c daemon/queue/states.h \
 	daemon/queue/submit.c \
 	daemon/store/backup.c daemon/store/backup.h \

@@ -42,6 +42,7 @@
 enum {
     STOP_GRACE_MS = 30000, // a worker finishes its step and writes a checkpoint
     PLANNER_TIMEOUT_MS = 10000,
+    BOOT_ID_BYTES = 40,
 };
 
 typedef struct program {
@@ -51,6 +52,7 @@ typedef struct program {
     uv_signal_t signals[2];
     od_notify *notify;
     char new_folder[PATH_MAX]; // the first of the state directory's path that was not there, or ""
+    char boot_id[BOOT_ID_BYTES];
     int lock;
     int exit_status;
     od_error error; // why it ends
@@ -149,16 +151,41 @@ static od_status open_planner(program *orthod, od_error *error) {
     return od_planner_new(&config, &orthod->daemon.planner, error);
 }
 
+// "" on a system that has none: then no run can be told to be of another boot.
+static void read_boot_id(char out[BOOT_ID_BYTES]) {
+    od_buffer text = {0};
+    od_error ignored;
+    if (od_file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, &text, &ignored) == OD_OK) {
+        snprintf(out, BOOT_ID_BYTES, "%.*s", (int)strcspn(text.data, "\n"), text.data);
+    }
+    od_buffer_fini(&text);
+}
+
 static od_status open_queue(program *orthod, od_error *error) {
+    const od_config *given = &orthod->config;
+    read_boot_id(orthod->boot_id);
     const od_queue_config config = {
         .loop = &orthod->loop,
         .store = orthod->daemon.store,
         .sink = {publish, orthod},
         .state_dir = orthod->config.state_dir,
         .worker = orthod->config.worker,
-        .cpu_slots = orthod->config.cpu_slots,
-        .default_threads = orthod->config.default_threads,
+        .devices = {.items = {{.id = "cpu",
+                               .kind = OD_DEVICE_CPU,
+                               .slots = given->cpu_slots,
+                               .slots_free = given->cpu_slots,
+                               .memory_bytes = given->memory_bytes,
+                               .memory_free_bytes = given->memory_bytes}},
+                    .count = 1},
+        .default_threads = given->default_threads,
+        .backfill = given->backfill,
+        .preempt = given->preempt,
+        .label_limits = given->label_limits,
+        .label_limit_count = given->label_limit_count,
         .stop_grace_ms = STOP_GRACE_MS,
+        .retry_delay_ms = given->retry_delay_ms,
+        .retry_delay_max_ms = given->retry_delay_max_ms,
+        .boot_id = orthod->boot_id,
     };
     return od_queue_new(&config, &orthod->daemon.queue, error);
 }

@@ -3,6 +3,8 @@
 // opens the run directory, puts the run together and lets it go. From the moment the directory is
 // ours every way out leaves an `end` event.
 #include "worker/command.h"
+
+#include "base/json.h"
 #include "worker/events.h"
 #include "worker/signals.h"
 #include "worker/training.h"
@@ -187,6 +189,14 @@ static od_status load_checkpoint(worker_run *run, od_training *training, od_erro
     return od_best_load(&training->checkpoint, &training->best, error);
 }
 
+// Under a queue the limit is the queue's: it counts all attempts, and knows of those before.
+static void keep_time_limit(const worker_run *run) {
+    const cJSON *limit = od_json_at(run->job.json, "resources.time_limit_s");
+    if (run->options.lock_fd < 0 && cJSON_IsNumber(limit)) {
+        od_signals_stop_after((unsigned)limit->valuedouble);
+    }
+}
+
 static od_status train(worker_run *run, const char **stopped_by, od_error *error) {
     od_training training = {
         .job = &run->job,
@@ -252,6 +262,9 @@ int od_worker_run(int argc, char **argv) {
     int exit_status = find_backend(&run);
     if (exit_status == OD_EXIT_OK) {
         exit_status = read_job(&run);
+    }
+    if (exit_status == OD_EXIT_OK) {
+        keep_time_limit(&run);
     }
     if (exit_status == OD_EXIT_OK) {
         exit_status = open_rundir(&run);

@@ -26,20 +26,23 @@ static void read_model(char out[MODEL_BYTES]) {
     }
 }
 
-static cJSON *cpu_json(const od_daemon *daemon) {
+static cJSON *cpu_json(const od_daemon *daemon, const od_device *device) {
     char model[MODEL_BYTES];
     read_model(model);
-    od_queue_slots slots = od_queue_get_slots(daemon->queue);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double threads = (double)daemon->config->default_threads;
+    double for_runs = (double)device->memory_bytes;
+    double free_bytes = (double)device->memory_free_bytes;
     cJSON *cpu = cJSON_CreateObject();
-    bool whole =
-        cJSON_AddStringToObject(cpu, "id", "cpu") != NULL &&
-        cJSON_AddStringToObject(cpu, "kind", "cpu") != NULL &&
-        cJSON_AddStringToObject(cpu, "model", model) != NULL &&
-        cJSON_AddNumberToObject(cpu, "slots", (double)slots.total) != NULL &&
-        cJSON_AddNumberToObject(cpu, "slots_free", (double)slots.free) != NULL &&
-        cJSON_AddNumberToObject(cpu, "default_threads", (double)slots.default_threads) != NULL &&
-        cJSON_AddNumberToObject(cpu, "memory_bytes", memory) != NULL;
+    bool whole = cJSON_AddStringToObject(cpu, "id", device->id) != NULL &&
+                 cJSON_AddStringToObject(cpu, "kind", "cpu") != NULL &&
+                 cJSON_AddStringToObject(cpu, "model", model) != NULL &&
+                 cJSON_AddNumberToObject(cpu, "slots", (double)device->slots) != NULL &&
+                 cJSON_AddNumberToObject(cpu, "slots_free", (double)device->slots_free) != NULL &&
+                 cJSON_AddNumberToObject(cpu, "default_threads", threads) != NULL &&
+                 cJSON_AddNumberToObject(cpu, "memory_bytes", memory) != NULL &&
+                 cJSON_AddNumberToObject(cpu, "memory_for_runs_bytes", for_runs) != NULL &&
+                 cJSON_AddNumberToObject(cpu, "memory_free_bytes", free_bytes) != NULL;
     if (!whole) {
         cJSON_Delete(cpu);
         return NULL;
@@ -50,7 +53,8 @@ static cJSON *cpu_json(const od_daemon *daemon) {
 void od_api_devices_serve(od_request *request) {
     cJSON *body = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(body, "devices");
-    bool whole = od_api_append(list, cpu_json(od_api_daemon(request)));
+    const od_daemon *daemon = od_api_daemon(request);
+    bool whole = od_api_append(list, cpu_json(daemon, &od_queue_devices(daemon->queue)->items[0]));
     od_request_answer(request, od_response_json(200, whole ? body : NULL));
     cJSON_Delete(body);
 }

@@ -80,8 +80,25 @@ static void finish(run_call *call, od_status status, const od_error *error, cons
     done(ctx, status, error, answers);
 }
 
+// What no device of this server can hold.
+static od_status add_shortage(od_examination *examination, size_t index, const cJSON *answer) {
+    const cJSON *plan = cJSON_GetObjectItemCaseSensitive(answer, "plan");
+    od_faults found = {0};
+    od_status status =
+        plan != NULL
+            ? od_queue_check_room(examination->daemon->queue,
+                                  cJSON_GetObjectItemCaseSensitive(answer, "spec"), plan, &found)
+            : OD_OK;
+    for (size_t i = 0; i < found.count && status == OD_OK; i++) {
+        status = od_examine_add(examination, index, &found.items[i]);
+    }
+    od_faults_fini(&found);
+    return status;
+}
+
 static od_status add_answer(od_examination *examination, size_t index, const cJSON *answer) {
     const cJSON *item;
+    OD_TRY(add_shortage(examination, index, answer));
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(answer, "errors")) {
         const od_fault fault = {
             cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "pointer")),

@@ -5,8 +5,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "daemon/queue/placement.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 cJSON *od_job_json_time(int64_t wall_ms) {
@@ -99,6 +102,7 @@ static cJSON *common_json(const od_job *job) {
                  od_api_add(out, "variant", stored(job->variant)) &&
                  od_api_add(out, "state", cJSON_CreateString(od_job_state_text(job->state))) &&
                  od_api_add(out, "reason", text_or_null(job->reason)) &&
+                 od_api_add(out, "reason_code", text_or_null(job->reason_code)) &&
                  od_api_add(out, "priority", integer(job->priority)) &&
                  od_api_add(out, "attempt", integer(job->attempt)) &&
                  od_api_add(out, "progress", progress_json(job)) &&
@@ -114,9 +118,56 @@ static cJSON *common_json(const od_job *job) {
     return out;
 }
 
-cJSON *od_job_json(const od_job *job, const od_series_list *series) {
+// "cpu,GPU-1"
+static cJSON *devices_json(const char *names) {
+    cJSON *out = cJSON_CreateArray();
+    while (*names != '\0') {
+        char name[OD_DEVICE_ID_BYTES];
+        size_t size = strcspn(names, ",");
+        snprintf(name, sizeof name, "%.*s", (int)size, names);
+        if (!od_api_append(out, cJSON_CreateString(name))) {
+            cJSON_Delete(out);
+            return NULL;
+        }
+        names += size + (names[size] == ',');
+    }
+    return out;
+}
+
+static cJSON *attempt_json(const od_attempt *attempt) {
+    cJSON *out = cJSON_CreateObject();
+    bool whole =
+        od_api_add(out, "attempt", integer(attempt->number)) &&
+        od_api_add(out, "from_step",
+                   attempt->from_step >= 0 ? integer(attempt->from_step) : cJSON_CreateNull()) &&
+        od_api_add(out, "started_at", od_job_json_time(attempt->started_at_ms)) &&
+        od_api_add(out, "ended_at", od_job_json_time(attempt->ended_at_ms)) &&
+        od_api_add(out, "devices", devices_json(attempt->devices)) &&
+        od_api_add(out, "code", text_or_null(attempt->end_code)) &&
+        od_api_add(out, "reason", text_or_null(attempt->end_reason));
+    if (!whole) {
+        cJSON_Delete(out);
+        return NULL;
+    }
+    return out;
+}
+
+static cJSON *attempts_json(const od_attempt *attempts, size_t count) {
+    cJSON *out = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++) {
+        if (!od_api_append(out, attempt_json(&attempts[i]))) {
+            cJSON_Delete(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+cJSON *od_job_json(const od_job *job, const od_series_list *series, const od_attempt *attempts,
+                   size_t attempt_count) {
     cJSON *out = common_json(job);
-    if (out != NULL && od_api_add(out, "plan", stored(job->plan)) &&
+    if (out != NULL && od_api_add(out, "attempts", attempts_json(attempts, attempt_count)) &&
+        od_api_add(out, "plan", stored(job->plan)) &&
         od_api_add(out, "metrics", metrics_json(series, true)) &&
         od_api_add(out, "spec", stored(job->spec))) {
         return out;
@@ -138,11 +189,20 @@ od_status od_job_json_read(sqlite3 *db, int64_t id, cJSON **out, od_error *error
     od_job job = {0};
     od_series_list series = {0};
     OD_TRY(od_jobs_get(db, id, &job, error));
+    od_attempt *attempts = NULL;
+    size_t count = 0;
     od_status status = od_points_series(db, id, &series, error);
     if (status == OD_OK) {
-        *out = od_job_json(&job, &series);
+        status = od_jobs_attempts(db, id, &attempts, &count, error);
+    }
+    if (status == OD_OK) {
+        *out = od_job_json(&job, &series, attempts, count);
         status = *out != NULL ? OD_OK : od_error_set(error, OD_E_NO_MEMORY, "no memory for a job");
     }
+    for (size_t i = 0; i < count; i++) {
+        od_attempt_fini(&attempts[i]);
+    }
+    free(attempts);
     od_series_list_fini(&series);
     od_job_fini(&job);
     return status;

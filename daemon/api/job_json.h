@@ -10,8 +10,9 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
-// A job with spec, plan and all series. series may be empty. NULL: no memory.
-cJSON *od_job_json(const od_job *job, const od_series_list *series);
+// A job with spec, plan, all series and attempts. series may be empty. NULL: no memory.
+cJSON *od_job_json(const od_job *job, const od_series_list *series, const od_attempt *attempts,
+                   size_t attempt_count);
 
 // A job in a list: connection and model instead of spec and plan, and the three series that tell
 // most.

@@ -11,7 +11,7 @@
 
 typedef struct prometheus_call {
     od_api_call base;
-    od_queue_slots slots;
+    od_device cpu;
     size_t streams;
     int64_t uptime_ms;
 } prometheus_call;
@@ -39,9 +39,13 @@ static od_status append_all(const prometheus_call *call, const int64_t counts[OD
                                       "orthod_info{version=\"" PACKAGE_VERSION "\"} 1\n"));
     OD_TRY(append_jobs(out, counts));
     OD_TRY(append_gauge(out, "orthod_cpu_slots", "CPU slots of this machine.",
-                        (double)call->slots.total));
+                        (double)call->cpu.slots));
     OD_TRY(append_gauge(out, "orthod_cpu_slots_free", "CPU slots that no job holds.",
-                        (double)call->slots.free));
+                        (double)call->cpu.slots_free));
+    OD_TRY(append_gauge(out, "orthod_memory_bytes", "Memory for runs.",
+                        (double)call->cpu.memory_bytes));
+    OD_TRY(append_gauge(out, "orthod_memory_free_bytes", "Memory for runs that no job holds.",
+                        (double)call->cpu.memory_free_bytes));
     OD_TRY(append_gauge(out, "orthod_event_streams", "Open event streams.", (double)call->streams));
     OD_TRY(append_gauge(out, "orthod_uptime_seconds", "Time since the start.",
                         (double)call->uptime_ms / 1000));
@@ -71,7 +75,7 @@ void od_api_prometheus_serve(od_request *request) {
     const od_daemon *daemon = od_api_daemon(request);
     prometheus_call *call = od_api_call_new(request, sizeof *call, NULL);
     if (call != NULL) {
-        call->slots = od_queue_get_slots(daemon->queue);
+        call->cpu = od_queue_devices(daemon->queue)->items[0];
         call->streams = od_hub_subscribers(daemon->hub);
         call->uptime_ms = od_clock_wall_ms() - daemon->started_at_ms;
         od_api_read(&call->base, read_prometheus);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SPEC_MAX_BYTES = 16 * 1024 * 1024, LOG_TAIL_BYTES = 4096 };
@@ -141,6 +142,16 @@ void od_rundir_last_log_line(const char *state_dir, int64_t job, char *out, size
     if (got > 0) {
         snprintf(out, size, "%s", last_line(text, (size_t)got));
     }
+}
+
+int64_t od_rundir_last_event_ms(const char *state_dir, int64_t job) {
+    char path[PATH_MAX];
+    struct stat info;
+    if (od_rundir_path(path, state_dir, job, "events.ndjson", NULL) != OD_OK ||
+        stat(path, &info) != 0) {
+        return 0;
+    }
+    return (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
 }
 
 od_status od_rundir_remove(const char *state_dir, int64_t job, od_error *error) {

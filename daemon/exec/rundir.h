@@ -36,6 +36,9 @@ od_status od_rundir_probe(const char *state_dir, int64_t job, bool *alive,
 // The last line of worker.log that is not empty, cut to size; "" when there is none.
 void od_rundir_last_log_line(const char *state_dir, int64_t job, char *out, size_t size);
 
+// When events.ndjson was written to last, in wall milliseconds; 0: there is none.
+int64_t od_rundir_last_event_ms(const char *state_dir, int64_t job);
+
 // Deletes the folder. Fine when it is not there.
 od_status od_rundir_remove(const char *state_dir, int64_t job, od_error *error) OD_MUST_CHECK;
 

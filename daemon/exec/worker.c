@@ -37,6 +37,7 @@ struct od_worker {
     bool alive; // what the probe found
     od_status status;
     od_error error;
+    od_oom_counts oom_before;
     od_worker_exit how;
 };
 
@@ -76,6 +77,10 @@ static bool came_back(od_worker *worker) {
 
 static void read_log_work(uv_work_t *request) {
     od_worker *worker = request->data;
+    const od_oom_counts now = od_oom_read("");
+    worker->how.oom = od_oom_compare(&worker->oom_before, &now);
+    worker->how.last_written_ms =
+        od_rundir_last_event_ms(worker->config.state_dir, worker->config.job);
     od_rundir_last_log_line(worker->config.state_dir, worker->config.job, worker->how.last_line,
                             sizeof worker->how.last_line);
 }
@@ -101,6 +106,7 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
 
 static void prepare_work(uv_work_t *request) {
     od_worker *worker = request->data;
+    worker->oom_before = od_oom_read("");
     worker->status = od_rundir_prepare(worker->config.state_dir, worker->config.job, worker->spec,
                                        &worker->files, &worker->error);
 }
@@ -246,6 +252,7 @@ od_status od_worker_start(const od_worker_config *config, const char *spec, od_w
 
 od_status od_worker_adopt(const od_worker_config *config, od_worker **out, od_error *error) {
     OD_TRY(new_worker(config, "", out, error));
+    (*out)->oom_before = od_oom_read("");
     on_pool(*out, probe_work, probe_done);
     return OD_OK;
 }

@@ -6,6 +6,7 @@
 #define OD_DAEMON_EXEC_WORKER_H
 
 #include "base/error.h"
+#include "daemon/exec/oom.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@ typedef struct od_worker_exit {
     bool known; // false: it was not our child, we only saw its lock set free
     int64_t status;
     int signal;                               // 0: it left by itself, with status
+    od_oom_evidence oom;                      // what the kernel counted while it lived
+    int64_t last_written_ms;                  // wall time of its last event; 0: there is none
     char last_line[OD_WORKER_LOG_LINE_BYTES]; // of worker.log, "" when there is none
 } od_worker_exit;
 

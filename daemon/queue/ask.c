@@ -191,8 +191,12 @@ static void edit_done(void *ctx, od_status status, const od_error *error) {
     ask_request *request = ctx;
     od_queue *queue = request->queue;
     roster_entry *entry = roster_find(&queue->roster, request->job);
-    if (status == OD_OK && request->has_priority && entry != NULL) {
-        entry->priority = request->priority;
+    if (status == OD_OK && entry != NULL && (request->has_priority || request->labels != NULL)) {
+        entry->priority = request->has_priority ? request->priority : entry->priority;
+        if (request->labels != NULL && !roster_label(entry, request->labels)) {
+            od_log(OD_LOG_ERROR, "no memory for labels; limits on them miss a job until a restart",
+                   "job=%" PRId64, entry->id);
+        }
         roster_sort(&queue->roster);
         queue_schedule(queue);
     }

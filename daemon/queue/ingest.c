@@ -68,6 +68,15 @@ static od_status tell(ingest_line *at, const char *kind, const char *const *keys
     return od_events_append(at->db, &at->ingest->events, at->ingest->job, kind, text, false, error);
 }
 
+static void note_progress(ingest_line *at, int64_t step, int64_t steps, double eta_s) {
+    if (at->attempt == at->job_attempt) {
+        at->ingest->progressed = true;
+        at->ingest->step = step;
+        at->ingest->steps = steps;
+        at->ingest->eta_s = eta_s;
+    }
+}
+
 // --- one function for each type of line ----------------------------------------------------
 
 static od_status become_running(ingest_line *at, od_error *error) {
@@ -104,6 +113,8 @@ static od_status read_start(ingest_line *at, od_error *error) {
     OD_TRY(od_jobs_set_progress(at->db, job, step, steps, known ? step / per_epoch : 0, (double)NAN,
                                 (double)NAN, error));
     at->ingest->pid = pid;
+    at->ingest->from_step = step;
+    note_progress(at, step, steps, (double)NAN);
     return become_running(at, error);
 }
 
@@ -143,6 +154,7 @@ static od_status read_progress(ingest_line *at, od_error *error) {
     OD_TRY(od_jobs_set_progress(at->db, at->ingest->job, step, steps, epoch,
                                 read_double(at->object, "eta_s"),
                                 read_double(at->object, "samples_per_sec"), error));
+    note_progress(at, step, steps, read_double(at->object, "eta_s"));
     return tell(at, "progress", keys, error);
 }
 

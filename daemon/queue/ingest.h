@@ -18,8 +18,11 @@ typedef struct od_ingest {
     int64_t offset; // of bytes in the file
 
     od_event_list events; // out: what was appended to the journal
-    int64_t pid;    // out: of the job's present attempt; 0: its `start` line was not among them
-    bool running;   // out: that line made the job `running`
+    int64_t pid;     // out: of the job's present attempt; 0: its `start` line was not among them
+    bool running;    // out: that line made the job `running`
+    bool progressed; // out: some line told how far the present attempt is, as follows
+    int64_t from_step, step, steps;
+    double eta_s;   // NaN: it did not say
     size_t skipped; // out: lines that are none of version 1's
 } od_ingest;
 

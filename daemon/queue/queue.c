@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/queue/queue.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/exec/rundir.h"
 #include "daemon/queue/internal.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { AGAIN_MS = 1000 };
 
 void queue_hold(od_queue *queue) {
     queue->references++;
@@ -21,6 +19,8 @@ void queue_release(od_queue *queue) {
         return;
     }
     roster_fini(&queue->roster);
+    free(queue->jobs);
+    free(queue->results);
     free(queue->state_dir);
     free(queue->worker);
     free(queue);
@@ -43,181 +43,24 @@ void queue_settled(od_queue *queue) {
 }
 
 void queue_entered(od_queue *queue, roster_entry *entry, od_job_state state) {
-    bool had = od_states_active(entry->state);
+    if (od_states_active(entry->state) && !od_states_active(state)) {
+        entry->ran_ms += od_clock_monotonic_ns() / 1000000 - entry->attempt_from_ms;
+    }
     entry->state = state;
     entry->settling = false;
-    if (had && !od_states_active(state)) {
-        queue->slots_free += entry->threads;
+    if (!od_states_active(state)) {
+        od_placement_give(&queue->devices, &entry->demand, entry->devices);
+        entry->devices = 0;
+        entry->preempted = false;
     }
     if (state == OD_JOB_PAUSING || state == OD_JOB_CANCELLING) {
-        run_stop(entry->run);
+        run_stop(entry->run, OD_STOP_ASKED);
     }
     if (od_job_state_ended(state)) {
         roster_resolve(&queue->roster, entry->id, state == OD_JOB_SUCCEEDED);
         roster_remove(&queue->roster, entry);
     }
     queue_schedule(queue);
-}
-
-// --- changes that the queue itself asks for ------------------------------------------------
-
-// A job's own copy of what a write needs; the entry may be gone when it comes back.
-typedef struct queue_step {
-    od_queue *queue;
-    int64_t job;
-    od_state_change change;
-    char reason[160];
-    int64_t attempt;
-    int64_t slots; // that a start holds until it is known whether there is one
-    char *spec;    // of a start
-    od_event_list events;
-} queue_step;
-
-static queue_step *new_step(od_queue *queue, roster_entry *entry, od_job_state to) {
-    queue_step *step = calloc(1, sizeof *step);
-    if (step == NULL) {
-        return NULL;
-    }
-    step->queue = queue;
-    step->job = entry->id;
-    step->change = (od_state_change){.job = entry->id, .to = to};
-    entry->settling = true;
-    queue_hold(queue);
-    return step;
-}
-
-static void free_step(queue_step *step) {
-    od_event_list_fini(&step->events);
-    free(step->spec);
-    queue_release(step->queue);
-    free(step);
-}
-
-// What a failed change leaves: the entry is as it was. A conflict means that somebody was faster,
-// and the roster has heard of that already.
-static void step_failed(const queue_step *step, roster_entry *entry, od_status status,
-                        const od_error *error) {
-    if (entry != NULL) {
-        entry->settling = false;
-    }
-    if (status != OD_E_CONFLICT && status != OD_E_BUSY && status != OD_E_NOT_FOUND) {
-        od_log(OD_LOG_ERROR, "cannot store a change of state; trying again",
-               "job=%" PRId64 " reason=\"%s\"", step->job, error->text);
-        queue_schedule_later(step->queue);
-    } else if (!step->queue->closing) {
-        queue_schedule(step->queue);
-    }
-}
-
-static od_status change_work(sqlite3 *db, void *ctx, od_error *error) {
-    queue_step *step = ctx;
-    return od_states_change(db, &step->change, &step->events, &step->attempt, error);
-}
-
-// --- jobs that wait for one that did not succeed -------------------------------------------
-
-static void doomed(void *ctx, od_status status, const od_error *error) {
-    queue_step *step = ctx;
-    roster_entry *entry = roster_find(&step->queue->roster, step->job);
-    if (status != OD_OK) {
-        step_failed(step, entry, status, error);
-    } else {
-        queue_publish(step->queue, &step->events);
-        if (entry != NULL) {
-            queue_entered(step->queue, entry, OD_JOB_FAILED);
-        }
-    }
-    free_step(step);
-}
-
-static void fail_doomed(od_queue *queue, roster_entry *entry) {
-    queue_step *step = new_step(queue, entry, OD_JOB_FAILED);
-    if (step == NULL) {
-        queue_schedule_later(queue);
-        return;
-    }
-    snprintf(step->reason, sizeof step->reason,
-             "job %" PRId64 ", which it was to follow, did not succeed", entry->doomed_by);
-    step->change.reason = step->reason;
-    od_store_write(queue->config.store, change_work, doomed, step);
-}
-
-// --- starting ------------------------------------------------------------------------------
-
-static od_status start_work(sqlite3 *db, void *ctx, od_error *error) {
-    queue_step *step = ctx;
-    od_job job;
-    OD_TRY(change_work(db, ctx, error));
-    OD_TRY(od_jobs_get(db, step->job, &job, error));
-    step->spec = job.spec;
-    job.spec = NULL;
-    od_job_fini(&job);
-    return OD_OK;
-}
-
-static void started(void *ctx, od_status status, const od_error *error) {
-    queue_step *step = ctx;
-    od_queue *queue = step->queue;
-    roster_entry *entry = roster_find(&queue->roster, step->job);
-    od_error fault;
-    if (status != OD_OK) {
-        queue->slots_free += step->slots; // also when the job was cancelled meanwhile
-        step_failed(step, entry, status, error);
-    } else {
-        queue_publish(queue, &step->events);
-        entry->settling = false;
-        entry->state = OD_JOB_STARTING;
-        entry->attempt = step->attempt;
-        entry->pid = 0;
-        if (!queue->closing && run_start(queue, entry, step->spec, &fault) != OD_OK) {
-            // Out of memory. The job stays in `starting`, as if the server had stopped here.
-            od_log(OD_LOG_ERROR, "cannot follow a job; restart orthod",
-                   "job=%" PRId64 " reason=\"%s\"", entry->id, fault.text);
-        }
-    }
-    free_step(step);
-}
-
-static void start_job(od_queue *queue, roster_entry *entry) {
-    queue_step *step = new_step(queue, entry, OD_JOB_STARTING);
-    if (step == NULL) {
-        queue_schedule_later(queue);
-        return;
-    }
-    step->slots = entry->threads;
-    queue->slots_free -= step->slots;
-    od_store_write(queue->config.store, start_work, started, step);
-}
-
-void queue_schedule(od_queue *queue) {
-    bool full = false;
-    if (!queue->started || queue->closing) {
-        return;
-    }
-    for (size_t i = 0; i < queue->roster.count; i++) {
-        roster_entry *entry = queue->roster.items[i];
-        if (entry->state != OD_JOB_QUEUED || entry->settling) {
-            continue;
-        }
-        if (entry->doomed_by != 0) {
-            fail_doomed(queue, entry);
-        } else if (entry->after_count == 0 && !full) {
-            full = entry->threads > queue->slots_free; // those behind wait for it
-            if (!full) {
-                start_job(queue, entry);
-            }
-        }
-    }
-}
-
-static void on_again(uv_timer_t *timer) {
-    queue_schedule(timer->data);
-}
-
-void queue_schedule_later(od_queue *queue) {
-    if (!queue->closing) {
-        uv_timer_start(&queue->again, on_again, AGAIN_MS, 0);
-    }
 }
 
 // --- files of deleted jobs -----------------------------------------------------------------
@@ -303,16 +146,28 @@ static od_status load_work(sqlite3 *db, void *ctx, od_error *error) {
     return status;
 }
 
+// An adopted run holds what it held. Attempts of versions that kept no names ran on the CPU; of a
+// device that is not in the table any more nothing is held.
+static void hold_again(od_queue *queue, roster_entry *entry) {
+    char cpu[] = "cpu";
+    char *rest = entry->device_names[0] != '\0' ? entry->device_names : cpu;
+    for (char *name; (name = strsep(&rest, ",")) != NULL;) {
+        int index = od_placement_index(&queue->devices, name);
+        entry->devices |= index >= 0 ? (od_device_set)1 << index : 0;
+    }
+    od_placement_take(&queue->devices, &entry->demand, entry->devices);
+}
+
 static od_status adopt_all(od_queue *queue, od_error *error) {
     for (size_t i = 0; i < queue->roster.count; i++) {
         roster_entry *entry = queue->roster.items[i];
         if (!od_states_active(entry->state)) {
             continue;
         }
-        queue->slots_free -= entry->threads;
+        hold_again(queue, entry);
         OD_TRY(run_adopt(queue, entry, error));
         if (entry->state == OD_JOB_PAUSING || entry->state == OD_JOB_CANCELLING) {
-            run_stop(entry->run);
+            run_stop(entry->run, OD_STOP_ASKED);
         }
     }
     return OD_OK;
@@ -366,7 +221,7 @@ od_status od_queue_new(const od_queue_config *config, od_queue **out, od_error *
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for the queue");
     }
     queue->config = *config;
-    queue->slots_free = config->cpu_slots;
+    queue->devices = config->devices;
     queue->state_dir = strdup(config->state_dir);
     queue->worker = strdup(config->worker);
     queue->references = 1; // the timer's
@@ -397,9 +252,8 @@ void od_queue_close(od_queue *queue) {
     uv_close((uv_handle_t *)&queue->again, on_timer_closed);
 }
 
-od_queue_slots od_queue_get_slots(const od_queue *queue) {
-    return (od_queue_slots){queue->config.cpu_slots, queue->slots_free,
-                            queue->config.default_threads};
+const od_device_table *od_queue_devices(const od_queue *queue) {
+    return &queue->devices;
 }
 
 od_queue_load od_queue_get_load(const od_queue *queue) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The queue: accepts jobs, starts them as CPU slots allow, and carries out what people ask of
-// them. It is the only one that decides about states; the machine itself is written down in
-// states.h. Order: priority (higher first), then id; a job that does not fit waits, and those
-// behind it wait too, so that a wide job is never starved.
+// The queue: accepts jobs, starts them as devices allow, and carries out what people ask of them. It
+// is the only one that decides about states; the machine itself is written down in states.h, the
+// order and the placement in schedule.h and placement.h (in words: docs/scheduling.md).
 //
 // All functions run on the loop's thread. Each done function runs later on the loop, exactly once,
 // after the commit and after the events of the change were published.
@@ -11,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/schema.h"
+#include "daemon/queue/schedule.h"
 #include "daemon/store/events.h"
 #include "daemon/store/idempotency.h"
 #include "daemon/store/store.h"
@@ -24,12 +24,19 @@ typedef struct od_queue od_queue;
 typedef struct od_queue_config {
     uv_loop_t *loop;
     od_store *store;
-    od_event_sink sink;    // where all events go after their commit
-    const char *state_dir; // runs are in STATE_DIR/runs/ID
-    const char *worker;    // path of ortho-worker
-    int64_t cpu_slots;     // of this machine
+    od_event_sink sink;      // where all events go after their commit
+    const char *state_dir;   // runs are in STATE_DIR/runs/ID
+    const char *worker;      // path of ortho-worker
+    od_device_table devices; // of this machine, all of them free
     int64_t default_threads;
+    bool backfill;
+    bool preempt;
+    const od_label_limit *label_limits; // borrowed for the queue's life
+    size_t label_limit_count;
     uint64_t stop_grace_ms; // between SIGTERM and SIGKILL
+    int64_t retry_delay_ms; // before the first retry; doubles with each crash
+    int64_t retry_delay_max_ms;
+    const char *boot_id; // of the machine's present boot; borrowed for the queue's life
 } od_queue_config;
 
 od_status od_queue_new(const od_queue_config *config, od_queue **out,
@@ -84,10 +91,15 @@ typedef void (*od_submit_done)(void *ctx, od_status status, const od_error *erro
 void od_queue_submit(od_queue *queue, const od_submit_request *request, od_submit_done done,
                      void *ctx);
 
-// What od_queue_submit would find wrong with a valid spec, with all defaults or without: more threads
-// than slots, unknown jobs in queue.after. Runs inside work functions of the store.
+// What od_queue_submit would find wrong with a valid spec, with all defaults or without, as far as it
+// can be told before it is planned: more threads than slots, unknown jobs in queue.after. Runs
+// inside work functions of the store.
 od_status od_queue_check(const od_queue *queue, sqlite3 *db, const cJSON *spec, od_faults *faults,
                          od_error *error) OD_MUST_CHECK;
+
+// The rest of it, when the plan is known: what each rank needs is more than any device has.
+od_status od_queue_check_room(const od_queue *queue, const cJSON *spec, const cJSON *plan,
+                              od_faults *faults) OD_MUST_CHECK;
 
 typedef enum od_queue_verb {
     OD_QUEUE_CANCEL,
@@ -114,13 +126,8 @@ void od_queue_edit(od_queue *queue, int64_t job, const od_job_edit *edit, od_sto
 // Deletes an ended job with its points, events and files. OD_E_NOT_FOUND, OD_E_CONFLICT.
 void od_queue_delete(od_queue *queue, int64_t job, od_store_done done, void *ctx);
 
-typedef struct od_queue_slots {
-    int64_t total;
-    int64_t free;
-    int64_t default_threads;
-} od_queue_slots;
-
-od_queue_slots od_queue_get_slots(const od_queue *queue);
+// The devices with what is free of them. Borrowed until the next turn of the loop.
+const od_device_table *od_queue_devices(const od_queue *queue);
 
 typedef struct od_queue_load {
     size_t running; // jobs with a worker

@@ -1,83 +1,155 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/queue/internal.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "daemon/store/sql.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void roster_entry_free(roster_entry *entry) {
     if (entry != NULL) {
         free(entry->after);
+        free(entry->after_any);
+        free(entry->labels);
+        free(entry->device_names);
+        cJSON_Delete(entry->label_object);
         free(entry);
     }
 }
 
-// Of the jobs named in spec.queue.after: those that have not succeeded, and one that never will.
-static od_status read_after(sqlite3 *db, const char *spec, roster_entry *entry, od_error *error) {
-    cJSON *object;
-    OD_TRY(od_json_parse(spec, strlen(spec), &object, error));
-    const cJSON *after = od_json_at(object, "queue.after");
-    size_t count = (size_t)cJSON_GetArraySize(after);
-    od_status status = OD_OK;
-    const cJSON *item;
-    entry->after = calloc(count > 0 ? count : 1, sizeof *entry->after);
-    if (entry->after == NULL) {
-        status = od_error_set(error, OD_E_NO_MEMORY, "no memory for %zu jobs", count);
+// --- what a job waits for ------------------------------------------------------------------
+
+// A job that was deleted counts as cancelled.
+static od_status state_of(sqlite3 *db, int64_t id, int64_t *state, od_error *error) {
+    od_status status =
+        od_sql_int(db, "SELECT state FROM jobs WHERE id = ?1", OD_SQL(od_sql_i(id)), state, error);
+    if (status == OD_E_NOT_FOUND) {
+        *state = OD_JOB_CANCELLED;
+        return OD_OK;
     }
-    cJSON_ArrayForEach(item, after) {
-        int64_t id = (int64_t)item->valuedouble;
-        int64_t state = OD_JOB_CANCELLED; // what a deleted job counts as
-        if (status == OD_OK) {
-            status = od_sql_int(db, "SELECT state FROM jobs WHERE id = ?1", OD_SQL(od_sql_i(id)),
-                                &state, error);
-        }
-        if (status != OD_OK && status != OD_E_NOT_FOUND) {
-            break;
-        }
-        status = OD_OK;
-        if (state == OD_JOB_FAILED || state == OD_JOB_CANCELLED) {
-            entry->doomed_by = id;
-        } else if (state != OD_JOB_SUCCEEDED) {
-            entry->after[entry->after_count++] = id;
-        }
-    }
-    cJSON_Delete(object);
     return status;
 }
 
+static od_status read_list(sqlite3 *db, const cJSON *list, bool any, roster_entry *entry,
+                           od_error *error) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list) {
+        int64_t id = (int64_t)item->valuedouble;
+        int64_t state = 0;
+        OD_TRY(state_of(db, id, &state, error));
+        if (!od_job_state_ended((od_job_state)state)) {
+            entry->after_any[entry->after_count] = any;
+            entry->after[entry->after_count++] = id;
+        } else if (state != OD_JOB_SUCCEEDED && !any) {
+            entry->doomed_by = id;
+        }
+    }
+    return OD_OK;
+}
+
+static od_status read_after(sqlite3 *db, const cJSON *spec, roster_entry *entry, od_error *error) {
+    const cJSON *after = od_json_at(spec, "queue.after");
+    const cJSON *after_any = od_json_at(spec, "queue.after_any");
+    size_t count = (size_t)cJSON_GetArraySize(after) + (size_t)cJSON_GetArraySize(after_any);
+    entry->after = calloc(count + 1, sizeof *entry->after);
+    entry->after_any = calloc(count + 1, sizeof *entry->after_any);
+    if (entry->after == NULL || entry->after_any == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for %zu jobs", count);
+    }
+    OD_TRY(read_list(db, after, false, entry, error));
+    return read_list(db, after_any, true, entry, error);
+}
+
+// --- what it needs, and what is known of it ------------------------------------------------
+
+bool roster_label(roster_entry *entry, const char *labels) {
+    cJSON *object = cJSON_Parse(labels);
+    size_t count = (size_t)cJSON_GetArraySize(object);
+    od_label *list = calloc(count + 1, sizeof *list);
+    const cJSON *item;
+    cJSON_Delete(entry->label_object);
+    free(entry->labels);
+    entry->label_object = object;
+    entry->labels = list;
+    entry->label_count = 0;
+    if (object == NULL || list == NULL) {
+        return false;
+    }
+    cJSON_ArrayForEach(item, object) {
+        list[entry->label_count++] = (od_label){item->string, cJSON_GetStringValue(item)};
+    }
+    return true;
+}
+
+static double number_at(const cJSON *spec, const char *path, double otherwise) {
+    const cJSON *node = od_json_at(spec, path);
+    return cJSON_IsNumber(node) ? node->valuedouble : otherwise;
+}
+
+static void read_demand(const od_job *job, const cJSON *spec, od_demand *out) {
+    const char *device = cJSON_GetStringValue(od_json_at(spec, "resources.device"));
+    snprintf(out->device, sizeof out->device, "%s", device != NULL ? device : "auto");
+    out->ranks = (int64_t)number_at(spec, "resources.count", 1);
+    out->slots = job->threads;
+    out->memory_bytes = job->memory_bytes;
+}
+
 // What of a job's attempt a new daemon has to know.
-static od_status read_pid(sqlite3 *db, roster_entry *entry, od_error *error) {
+static od_status read_attempt(sqlite3 *db, roster_entry *entry, od_error *error) {
     od_attempt attempt;
     if (!od_states_active(entry->state)) {
         return OD_OK;
     }
     OD_TRY(od_jobs_attempt_get(db, entry->id, entry->attempt, &attempt, error));
+    int64_t now_ms = od_clock_monotonic_ns() / 1000000;
     entry->pid = attempt.pid;
+    entry->device_names = attempt.devices;
+    attempt.devices = NULL;
+    entry->from_step = attempt.from_step;
+    entry->attempt_from_ms = now_ms - (od_clock_wall_ms() - attempt.started_at_ms);
+    entry->told_ms = now_ms;
     od_attempt_fini(&attempt);
     return OD_OK;
+}
+
+static od_status read_entry(sqlite3 *db, const od_job *job, roster_entry *entry, od_error *error) {
+    cJSON *spec = NULL;
+    *entry = (roster_entry){
+        .id = job->id,
+        .priority = job->priority,
+        .age = job->age != 0 ? job->age : job->id,
+        .state = job->state,
+        .attempt = job->attempt,
+        .tail_offset = job->tail_offset,
+        .not_before_ms = job->not_before_ms,
+        .ran_ms = job->ran_ms,
+        .likeness = job->likeness,
+        .step = job->step,
+        .steps = job->steps,
+        .eta_s = job->eta_s,
+    };
+    OD_TRY(od_json_parse(job->spec, strlen(job->spec), &spec, error));
+    read_demand(job, spec, &entry->demand);
+    entry->time_limit_s = (int64_t)number_at(spec, "resources.time_limit_s", 0);
+    od_status status = read_after(db, spec, entry, error);
+    cJSON_Delete(spec);
+    OD_TRY(status);
+    if (!roster_label(entry, job->labels)) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for labels");
+    }
+    OD_TRY(od_jobs_step_time(db, job->id, &entry->step_s, error));
+    return read_attempt(db, entry, error);
 }
 
 od_status roster_read(sqlite3 *db, int64_t id, roster_entry **out, od_error *error) {
     od_job job;
     OD_TRY(od_jobs_get(db, id, &job, error));
-    od_status status = OD_OK;
     roster_entry *entry = calloc(1, sizeof *entry);
-    if (entry == NULL) {
-        status = od_error_set(error, OD_E_NO_MEMORY, "no memory");
-    } else {
-        entry->id = id;
-        entry->priority = job.priority;
-        entry->threads = job.threads;
-        entry->state = job.state;
-        entry->attempt = job.attempt;
-        entry->tail_offset = job.tail_offset;
-        status = read_after(db, job.spec, entry, error);
-    }
-    if (status == OD_OK) {
-        status = read_pid(db, entry, error);
-    }
+    od_status status = entry != NULL ? read_entry(db, &job, entry, error)
+                                     : od_error_set(error, OD_E_NO_MEMORY, "no memory for a job");
     od_job_fini(&job);
     if (status != OD_OK) {
         roster_entry_free(entry);
@@ -86,6 +158,8 @@ od_status roster_read(sqlite3 *db, int64_t id, roster_entry **out, od_error *err
     *out = entry;
     return OD_OK;
 }
+
+// --- the list ------------------------------------------------------------------------------
 
 roster_entry *roster_find(const job_roster *roster, int64_t id) {
     for (size_t i = 0; i < roster->count; i++) {
@@ -96,9 +170,10 @@ roster_entry *roster_find(const job_roster *roster, int64_t id) {
     return NULL;
 }
 
-// Whether a comes before b.
 static bool before(const roster_entry *a, const roster_entry *b) {
-    return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+    const od_schedule_job first = {.id = a->id, .priority = a->priority, .age = a->age};
+    const od_schedule_job second = {.id = b->id, .priority = b->priority, .age = b->age};
+    return od_schedule_before(&first, &second);
 }
 
 // Moves the last item to its place.
@@ -150,10 +225,11 @@ static void resolve_entry(roster_entry *entry, int64_t id, bool succeeded) {
         if (entry->after[i] != id) {
             continue;
         }
-        if (!succeeded) {
+        if (!succeeded && !entry->after_any[i]) {
             entry->doomed_by = id;
         }
-        entry->after[i--] = entry->after[--entry->after_count];
+        entry->after[i] = entry->after[--entry->after_count];
+        entry->after_any[i--] = entry->after_any[entry->after_count];
     }
 }
 

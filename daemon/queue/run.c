@@ -7,15 +7,16 @@
 // The order of the last three steps is what makes a curve whole: no state ends before the last line.
 #include "daemon/queue/internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/exec/rundir.h"
 #include "daemon/exec/tail.h"
 #include "daemon/exec/worker.h"
+#include "daemon/queue/end.h"
 #include "daemon/queue/ingest.h"
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,17 +29,22 @@ struct job_run {
     bool adopted;
     bool unsettled; // counts in queue->unsettled
     bool stopping;  // it has been asked to stop
+    od_stop_reason why;
     bool signalled; // and the worker has been told
     bool killed;    // it did not listen
     od_worker *worker;
     od_tail *tail;
     uv_timer_t timer; // the grace; later, the next try to store the end
+    bool gone;        // and that is settled: nothing of it changes any more
     od_worker_exit how;
     char *start_fault; // why the worker could not be started, or NULL
     bool writing;      // ingest or end is with the writer
     od_ingest ingest;
     od_event_list events; // of the end
+    int64_t time_limit_s; // as its entry has it, for the writer's thread
     od_job_state end;     // what was decided
+    int64_t not_before_ms;
+    double step_s;
 };
 
 static void on_timer_closed(uv_handle_t *handle) {
@@ -77,6 +83,19 @@ static void signal_worker(job_run *run, int signal) {
     run->signalled = od_worker_signal(run->worker, signal, run->entry->pid);
 }
 
+static void note_progress(job_run *run, const od_ingest *told) {
+    roster_entry *entry = run->entry;
+    if (!told->progressed) {
+        return;
+    }
+    entry->from_step = told->pid != 0 ? told->from_step : entry->from_step;
+    entry->step = told->step;
+    entry->steps = told->steps;
+    entry->eta_s = told->eta_s;
+    entry->told_ms = od_clock_monotonic_ns() / 1000000;
+    queue_progressed(run->queue, entry);
+}
+
 static void ingested(void *ctx, od_status status, const od_error *error) {
     job_run *run = ctx;
     run->writing = false;
@@ -102,6 +121,7 @@ static void ingested(void *ctx, od_status status, const od_error *error) {
     }
     run->entry->tail_offset = out.offset + (int64_t)out.size;
     run->entry->pid = out.pid != 0 ? out.pid : run->entry->pid;
+    note_progress(run, &out);
     if (out.running) {
         queue_entered(run->queue, run->entry, OD_JOB_RUNNING);
     }
@@ -124,74 +144,6 @@ static void on_lines(void *ctx, const char *bytes, size_t size, int64_t offset) 
 
 // --- the end -------------------------------------------------------------------------------
 
-// The three ways in which a worker's end is told.
-typedef enum run_outcome { CRASHED, SUCCEEDED, FAILED, STOPPED, OUTCOMES } run_outcome;
-
-static run_outcome read_outcome(const od_attempt *attempt) {
-    static const char *const texts[OUTCOMES] = {
-        [SUCCEEDED] = "succeeded", [FAILED] = "failed", [STOPPED] = "stopped"};
-    for (int i = SUCCEEDED; i < OUTCOMES && attempt->outcome != NULL; i++) {
-        if (strcmp(texts[i], attempt->outcome) == 0) {
-            return (run_outcome)i;
-        }
-    }
-    return CRASHED;
-}
-
-// What an attempt's end makes of the job. A crash is followed by another attempt as long as there
-// are retries. OD_JOB_STATES: cannot be in that state.
-static od_job_state decide(run_outcome outcome, const od_job *job) {
-    static const od_job_state table[OUTCOMES][3] = {
-        // running or starting, pausing, cancelling
-        [CRASHED] = {OD_JOB_FAILED, OD_JOB_PAUSED, OD_JOB_CANCELLED},
-        [SUCCEEDED] = {OD_JOB_SUCCEEDED, OD_JOB_SUCCEEDED, OD_JOB_SUCCEEDED},
-        [FAILED] = {OD_JOB_FAILED, OD_JOB_FAILED, OD_JOB_CANCELLED},
-        [STOPPED] = {OD_JOB_QUEUED, OD_JOB_PAUSED, OD_JOB_CANCELLED},
-    };
-    int column = job->state == OD_JOB_PAUSING ? 1 : job->state == OD_JOB_CANCELLING ? 2 : 0;
-    od_job_state to = table[outcome][column];
-    bool again = outcome == CRASHED && to == OD_JOB_FAILED && job->crashes < job->retries;
-    return again ? OD_JOB_QUEUED : to;
-}
-
-// "attempt 1 was killed by signal 9 (Killed); its log ends with: …"
-static void describe_crash(const job_run *run, const od_job *job, char *out, size_t size) {
-    char how[128];
-    if (!run->how.known) {
-        snprintf(how, sizeof how, "ended while the server was away");
-    } else if (run->how.signal != 0) {
-        snprintf(how, sizeof how, "was killed by signal %d (%s)", run->how.signal,
-                 strsignal(run->how.signal));
-    } else {
-        snprintf(how, sizeof how, "exited with status %" PRId64 " without saying why",
-                 run->how.status);
-    }
-    bool logged = run->how.last_line[0] != '\0';
-    snprintf(out, size, "attempt %" PRId64 " %s%s%s", job->attempt, how,
-             logged ? "; its log ends with: " : "; its log is empty", run->how.last_line);
-}
-
-static const char *describe(const job_run *run, const od_job *job, const od_attempt *attempt,
-                            run_outcome outcome, od_job_state to, char *buffer, size_t size) {
-    if (to == OD_JOB_SUCCEEDED) {
-        return NULL;
-    }
-    if (to == OD_JOB_CANCELLED) {
-        return run->killed ? "cancelled on request; the worker did not stop in time and was killed"
-                           : "cancelled on request";
-    }
-    if (outcome == FAILED) {
-        return attempt->reason != NULL ? attempt->reason : "the worker gave no reason";
-    }
-    if (outcome == STOPPED) {
-        return to == OD_JOB_PAUSED ? NULL
-                                   : "the worker was stopped from outside; it goes on from its "
-                                     "last checkpoint";
-    }
-    describe_crash(run, job, buffer, size);
-    return buffer;
-}
-
 static od_status end_with(job_run *run, sqlite3 *db, const od_state_change *change,
                           od_error *error) {
     run->end = change->to;
@@ -200,18 +152,25 @@ static od_status end_with(job_run *run, sqlite3 *db, const od_state_change *chan
 
 static od_status decide_end(job_run *run, sqlite3 *db, const od_job *job, const od_attempt *attempt,
                             od_error *error) {
-    char buffer[512];
-    run_outcome outcome = read_outcome(attempt);
-    // A new daemon finds `starting` and no worker: the old one went before it had started it.
-    if (outcome == CRASHED && run->adopted && attempt->from_step < 0 &&
-        job->state == OD_JOB_STARTING) {
-        const od_state_change again = {.job = run->job, .to = OD_JOB_QUEUED};
-        return end_with(run, db, &again, error);
-    }
-    od_state_change change = {.job = run->job, .to = decide(outcome, job)};
-    change.reason = describe(run, job, attempt, outcome, change.to, buffer, sizeof buffer);
-    change.crashed = outcome == CRASHED && change.to == OD_JOB_QUEUED;
-    return end_with(run, db, &change, error);
+    const od_queue_config *config = &run->queue->config;
+    const od_end_facts facts = {
+        .job = job,
+        .attempt = attempt,
+        .how = &run->how,
+        .adopted = run->adopted,
+        .killed = run->killed,
+        .why = run->why,
+        .time_limit_s = run->time_limit_s,
+        .boot_id = config->boot_id,
+        .retry_delay_ms = config->retry_delay_ms,
+        .retry_delay_max_ms = config->retry_delay_max_ms,
+        .now_ms = od_clock_wall_ms(),
+    };
+    od_end end;
+    od_end_judge(&facts, &end);
+    run->not_before_ms = end.change.not_before_ms;
+    OD_TRY(end_with(run, db, &end.change, error));
+    return od_jobs_step_time(db, run->job, &run->step_s, error);
 }
 
 static od_status end_work(sqlite3 *db, void *ctx, od_error *error) {
@@ -223,7 +182,8 @@ static od_status end_work(sqlite3 *db, void *ctx, od_error *error) {
         const od_state_change failed = {.job = run->job,
                                         .to = job.state == OD_JOB_CANCELLING ? OD_JOB_CANCELLED
                                                                              : OD_JOB_FAILED,
-                                        .reason = run->start_fault};
+                                        .reason = run->start_fault,
+                                        .code = "not_started"};
         od_job_fini(&job);
         return end_with(run, db, &failed, error);
     }
@@ -261,6 +221,9 @@ static void settled(void *ctx, od_status status, const od_error *error) {
         return;
     }
     od_queue *queue = run->queue;
+    entry->not_before_ms = run->not_before_ms;
+    entry->step_s = run->step_s;
+    entry->step_s_live = false;
     queue_hold(queue);
     mark_settled(run);
     run_close(run);
@@ -280,6 +243,7 @@ static void on_tail_end(void *ctx) {
 static void on_exit_seen(void *ctx, const od_worker_exit *how) {
     job_run *run = ctx;
     run->how = *how;
+    run->gone = true;
     uv_timer_stop(&run->timer);
     od_log(OD_LOG_INFO, "worker ended",
            "job=%" PRId64 " attempt=%" PRId64 " status=%" PRId64 " signal=%d", run->job,
@@ -314,6 +278,7 @@ static void on_alive(void *ctx, od_status status, const od_error *error) {
         }
         return;
     }
+    run->gone = true;
     run->start_fault = strdup(error->text);
     od_log(OD_LOG_ERROR, "cannot start a worker", "job=%" PRId64 " reason=\"%s\"", run->job,
            error->text);
@@ -328,6 +293,7 @@ static od_status new_run(od_queue *queue, roster_entry *entry, job_run **out, od
     run->queue = queue;
     run->entry = entry;
     run->job = entry->id;
+    run->time_limit_s = entry->time_limit_s;
     (void)uv_timer_init(queue->config.loop, &run->timer); // cannot fail
     run->timer.data = run;
     queue_hold(queue);
@@ -347,7 +313,7 @@ static od_worker_config worker_config(job_run *run) {
         .program = run->queue->worker,
         .job = run->job,
         .attempt = run->entry->attempt,
-        .threads = run->entry->threads,
+        .threads = run->entry->demand.slots,
         .on_alive = on_alive,
         .on_exit = on_exit_seen,
         .ctx = run,
@@ -390,11 +356,12 @@ static void on_grace_over(uv_timer_t *timer) {
     uv_timer_start(&run->timer, on_grace_over, run->queue->config.stop_grace_ms, 0);
 }
 
-void run_stop(job_run *run) {
-    if (run->stopping) {
+void run_stop(job_run *run, od_stop_reason why) {
+    if (run->stopping || run->gone) {
         return;
     }
     run->stopping = true;
+    run->why = why;
     signal_worker(run, SIGTERM);
     uv_timer_start(&run->timer, on_grace_over, run->queue->config.stop_grace_ms, 0);
 }

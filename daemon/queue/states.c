@@ -22,16 +22,17 @@ static const unsigned allowed[OD_JOB_STATES] = {
     [OD_JOB_CANCELLED] = BIT(QUEUED),
 };
 
-// ?1 job, ?2 state, ?3 reason, ?4 now, ?5 crashes to add.
-#define UPDATE "UPDATE jobs SET state = ?2, reason = ?3, "
+// ?1 job, ?2 state, ?3 reason, ?4 now, ?5 crashes to add, ?6 code, ?7 not before.
+#define UPDATE "UPDATE jobs SET state = ?2, reason = ?3, reason_code = ?6, not_before_ms = ?7, "
 #define WHERE " WHERE id = ?1"
 #define GOING UPDATE "crashes = crashes + ?5, started_at_ms = coalesce(started_at_ms, ?4)" WHERE
 #define RESTING UPDATE "crashes = crashes + ?5, eta_s = NULL, samples_per_sec = NULL"
 #define ENDED RESTING ", ended_at_ms = ?4" WHERE
 
 static const char *const updates[OD_JOB_STATES] = {
-    // Asking for another try gives an ended job all its retries again.
-    [OD_JOB_QUEUED] = UPDATE "crashes = iif(ended_at_ms IS NULL, crashes + ?5, 0), eta_s = NULL,"
+    // Asking for another try gives an ended job all its retries, and its time, again.
+    [OD_JOB_QUEUED] = UPDATE "crashes = iif(ended_at_ms IS NULL, crashes + ?5, 0),"
+                             " ran_ms = iif(ended_at_ms IS NULL, ran_ms, 0), eta_s = NULL,"
                              " samples_per_sec = NULL, queued_at_ms = ?4, ended_at_ms = NULL" WHERE,
     [OD_JOB_STARTING] = UPDATE "crashes = crashes + ?5, attempt = attempt + 1,"
                                " started_at_ms = coalesce(started_at_ms, ?4)" WHERE,
@@ -98,10 +99,13 @@ static od_status change_attempt(sqlite3 *db, const od_state_change *change, pres
                                 int64_t now_ms, od_error *error) {
     if (change->to == OD_JOB_STARTING) {
         job->attempt++;
-        return od_jobs_attempt_insert(db, change->job, job->attempt, now_ms, error);
+        return od_jobs_attempt_insert(db, change->job, job->attempt, now_ms,
+                                      change->devices != NULL ? change->devices : "", error);
     }
     if (od_states_active(job->state) && !od_states_active(change->to)) {
-        return od_jobs_attempt_ended(db, change->job, job->attempt, now_ms, error);
+        int64_t ended_at_ms = change->ended_at_ms != 0 ? change->ended_at_ms : now_ms;
+        return od_jobs_attempt_ended(db, change->job, job->attempt, ended_at_ms, change->code,
+                                     change->reason, error);
     }
     return OD_OK;
 }
@@ -118,7 +122,8 @@ od_status od_states_change(sqlite3 *db, const od_state_change *change, od_event_
     }
     OD_TRY(od_sql_run(db, updates[change->to],
                       OD_SQL(od_sql_i(change->job), od_sql_i(change->to), od_sql_t(change->reason),
-                             od_sql_i(now_ms), od_sql_i(change->crashed)),
+                             od_sql_i(now_ms), od_sql_i(change->crashed), od_sql_t(change->code),
+                             od_sql_i(change->not_before_ms)),
                       error));
     OD_TRY(change_attempt(db, change, &job, now_ms, error));
     if (attempt != NULL) {

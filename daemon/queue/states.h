@@ -39,8 +39,12 @@ bool od_states_active(od_job_state state);
 typedef struct od_state_change {
     int64_t job;
     od_job_state to;
-    const char *reason; // NULL: none
-    bool crashed;       // counts against queue.retries
+    const char *reason;    // NULL: none
+    const char *code;      // the same for programs; NULL: none
+    bool crashed;          // counts against queue.retries
+    int64_t not_before_ms; // of `queued`: it does not start again sooner
+    int64_t ended_at_ms;   // of the attempt that this ends; 0: now
+    const char *devices;   // of `starting`: ids with commas between
 } od_state_change;
 
 // Changes the row, begins or ends the attempt, and appends the `state` event to events.

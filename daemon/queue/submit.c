@@ -18,6 +18,7 @@ typedef struct submission {
     void *ctx;
     od_job *jobs; // count
     cJSON **specs;
+    char **pairs;
     size_t count;
     char *experiment_name, *experiment_base, *experiment_vary;
     char *key, *digest;
@@ -35,9 +36,11 @@ static void free_submit(submission *submit) {
         od_job_fini(&submit->jobs[i]);
         cJSON_Delete(submit->specs[i]);
         roster_entry_free(submit->entries[i]);
+        free(submit->pairs[i]);
     }
     free(submit->jobs);
     free(submit->specs);
+    free(submit->pairs);
     free(submit->entries);
     free(submit->ids);
     free(submit->experiment_name);
@@ -108,11 +111,36 @@ static char *labels_of(const cJSON *spec) {
     return cJSON_IsObject(labels) ? cJSON_PrintUnformatted(labels) : strdup("{}");
 }
 
-static int64_t steps_of(const char *plan_text) {
+// Equal for specs whose steps should take equally long: all that stands in them, but for names, what
+// the queue is told, the seed, and how long and at which rates they train. FNV-1a.
+static int64_t likeness_of(const cJSON *spec) {
+    static const char *const apart[] = {"name",  "notes",      "labels",
+                                        "queue", "checkpoint", "init_from"};
+    static const char *const apart_in_train[] = {"seed", "epochs", "max_steps", "schedule",
+                                                 "optimizer"};
+    cJSON *copy = cJSON_Duplicate(spec, true);
+    cJSON *train = cJSON_GetObjectItemCaseSensitive(copy, "train");
+    for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(copy, apart[i]);
+    }
+    for (size_t i = 0; i < sizeof apart_in_train / sizeof apart_in_train[0]; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(train, apart_in_train[i]);
+    }
+    char *text = cJSON_PrintUnformatted(copy);
+    uint64_t hash = 0xcbf29ce484222325;
+    for (const char *c = text; c != NULL && *c != '\0'; c++) {
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+    }
+    free(text);
+    cJSON_Delete(copy);
+    return text != NULL ? (int64_t)(hash >> 1 | 1) : 0;
+}
+
+static void read_plan(const char *plan_text, od_job *job) {
     cJSON *plan = cJSON_Parse(plan_text);
-    int64_t steps = integer_at(plan, "steps", 0);
+    job->steps = integer_at(plan, "steps", 0);
+    job->memory_bytes = integer_at(plan, "memory_bytes", 0);
     cJSON_Delete(plan);
-    return steps;
 }
 
 static od_status fill_job(const od_queue *queue, const od_submission *from, cJSON **spec,
@@ -130,9 +158,10 @@ static od_status fill_job(const od_queue *queue, const od_submission *from, cJSO
         .priority = integer_at(*spec, "queue.priority", 0),
         .threads = threads_of(queue, *spec),
         .retries = integer_at(*spec, "queue.retries", 0),
-        .steps = steps_of(from->plan),
+        .likeness = likeness_of(*spec),
         .created_at_ms = od_clock_wall_ms(),
     };
+    read_plan(from->plan, job);
     bool whole = job->name != NULL && job->notes != NULL && job->labels != NULL &&
                  job->spec != NULL && job->plan != NULL && job->connection != NULL &&
                  job->model != NULL && (from->variant == NULL || job->variant != NULL);
@@ -141,43 +170,128 @@ static od_status fill_job(const od_queue *queue, const od_submission *from, cJSO
 
 // --- the transaction -----------------------------------------------------------------------
 
-static od_status check_after(sqlite3 *db, const cJSON *spec, od_faults *faults, od_error *error) {
+static od_status check_after(sqlite3 *db, const cJSON *spec, const char *path, const char *pointer,
+                             od_faults *faults, od_error *error) {
     const cJSON *item;
     int index = 0;
-    cJSON_ArrayForEach(item, od_json_at(spec, "queue.after")) {
-        char pointer[48];
+    cJSON_ArrayForEach(item, od_json_at(spec, path)) {
+        char at[64];
         int64_t id = (int64_t)item->valuedouble;
         int64_t found;
         od_status status =
             od_sql_int(db, "SELECT 1 FROM jobs WHERE id = ?1", OD_SQL(od_sql_i(id)), &found, error);
-        snprintf(pointer, sizeof pointer, "/queue/after/%d", index++);
+        snprintf(at, sizeof at, "%s/%d", pointer, index++);
         if (status == OD_E_NOT_FOUND) {
-            status = od_faults_add(faults, pointer, "there is no job %" PRId64, id);
+            status = od_faults_add(faults, at, "there is no job %" PRId64, id);
         }
         OD_TRY(status);
     }
     return OD_OK;
 }
 
+// The most of any device of the kind that was asked for.
+static od_device largest(const od_device_table *table, const char *wanted) {
+    od_device out = {0};
+    for (size_t i = 0; i < table->count; i++) {
+        const od_device *device = &table->items[i];
+        bool fits = strcmp(wanted, "auto") == 0 ||
+                    (strcmp(wanted, "cpu") == 0) == (device->kind == OD_DEVICE_CPU);
+        out.slots = fits && device->slots > out.slots ? device->slots : out.slots;
+        out.memory_bytes = fits && device->memory_bytes > out.memory_bytes ? device->memory_bytes
+                                                                           : out.memory_bytes;
+    }
+    return out;
+}
+
+static double gib(int64_t bytes) {
+    return (double)bytes / (1024.0 * 1024 * 1024);
+}
+
+static od_status add_shortage(const od_queue *queue, const od_demand *demand, od_shortage lacks,
+                              od_faults *faults) {
+    od_device most = largest(&queue->config.devices, demand->device);
+    if (lacks == OD_SHORT_OF_SLOTS) {
+        return od_faults_add(faults, "/resources/threads",
+                             "is %" PRId64 "; this server has %" PRId64 " CPU slots", demand->slots,
+                             most.slots);
+    }
+    if (lacks == OD_SHORT_OF_MEMORY) {
+        return od_faults_add(
+            faults, "/train/batch_size",
+            "makes the run need %.2f GiB; this server gives %.2f GiB to runs: lower it, set "
+            "train.gradient_checkpointing, or give more with --memory",
+            gib(demand->memory_bytes), gib(most.memory_bytes));
+    }
+    return od_faults_add(faults, "/resources/count",
+                         "is %" PRId64 "; this server has no so many devices for it",
+                         demand->ranks);
+}
+
+od_status od_queue_check_room(const od_queue *queue, const cJSON *spec, const cJSON *plan,
+                              od_faults *faults) {
+    od_demand demand = {
+        .ranks = integer_at(spec, "resources.count", 1),
+        .slots = threads_of(queue, spec),
+        .memory_bytes = integer_at(plan, "memory_bytes", 0),
+    };
+    snprintf(demand.device, sizeof demand.device, "%s", text_at(spec, "resources.device", "auto"));
+    od_placement found = od_placement_find(&queue->config.devices, &demand, 0);
+    // Without a plan, the planner has the first word about devices.
+    return found.fit != OD_FIT_NEVER || (plan == NULL && found.lacks == OD_SHORT_OF_DEVICES)
+               ? OD_OK
+               : add_shortage(queue, &demand, found.lacks, faults);
+}
+
 od_status od_queue_check(const od_queue *queue, sqlite3 *db, const cJSON *spec, od_faults *faults,
                          od_error *error) {
-    int64_t threads = threads_of(queue, spec);
-    if (threads > queue->config.cpu_slots) {
-        OD_TRY(od_faults_add(faults, "/resources/threads",
-                             "is %" PRId64 "; this server has %" PRId64 " CPU slots", threads,
-                             queue->config.cpu_slots));
+    OD_TRY(od_queue_check_room(queue, spec, NULL, faults));
+    OD_TRY(check_after(db, spec, "queue.after", "/queue/after", faults, error));
+    return check_after(db, spec, "queue.after_any", "/queue/after_any", faults, error);
+}
+
+// The jobs of an experiment that differ only in their residual connections are a pair (or more), and
+// the age of each is that of the first, so that they are scheduled next to each other. What the
+// others have in common, as text; NULL: no variant, or no memory.
+static char *pair_of(const char *variant) {
+    cJSON *rest = variant != NULL ? cJSON_Parse(variant) : NULL;
+    cJSON *next = NULL;
+    for (cJSON *item = rest != NULL ? rest->child : NULL; item != NULL; item = next) {
+        next = item->next;
+        if (strncmp(item->string, "residual.", strlen("residual.")) == 0) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(rest, item));
+        }
     }
-    return check_after(db, spec, faults, error);
+    char *text = rest != NULL ? cJSON_PrintUnformatted(rest) : NULL;
+    cJSON_Delete(rest);
+    return text;
+}
+
+static int64_t age_of(const submission *submit, size_t i) {
+    for (size_t first = 0; first < i && submit->pairs[i] != NULL; first++) {
+        if (submit->pairs[first] != NULL && strcmp(submit->pairs[first], submit->pairs[i]) == 0) {
+            return submit->ids[first];
+        }
+    }
+    return 0;
 }
 
 static od_status insert_job(sqlite3 *db, submission *submit, size_t i, od_error *error) {
     OD_TRY(od_queue_check(submit->queue, db, submit->specs[i], &submit->faults, error));
+    if (submit->faults.count == 0) {
+        cJSON *plan = cJSON_Parse(submit->jobs[i].plan);
+        od_status status =
+            od_queue_check_room(submit->queue, submit->specs[i], plan, &submit->faults);
+        cJSON_Delete(plan);
+        OD_TRY(status);
+    }
     if (submit->faults.count > 0) {
         submit->result.at = i;
         return od_error_set(error, OD_E_INVALID, "the spec cannot be run here: %s %s",
                             submit->faults.items[0].pointer, submit->faults.items[0].detail);
     }
     submit->jobs[i].experiment = submit->result.experiment;
+    submit->pairs[i] = pair_of(submit->jobs[i].variant);
+    submit->jobs[i].age = age_of(submit, i);
     OD_TRY(od_jobs_insert(db, &submit->jobs[i], &submit->ids[i], error));
     OD_TRY(od_states_created(db, submit->ids[i], &submit->events, error));
     return roster_read(db, submit->ids[i], &submit->entries[i], error);
@@ -252,10 +366,11 @@ static bool copy(char **out, const char *text) {
 static od_status fill(submission *submit, const od_submit_request *request, od_error *error) {
     submit->jobs = calloc(request->count, sizeof *submit->jobs);
     submit->specs = calloc(request->count, sizeof *submit->specs);
+    submit->pairs = calloc(request->count, sizeof *submit->pairs);
     submit->entries = calloc(request->count, sizeof *submit->entries);
     submit->ids = calloc(request->count, sizeof *submit->ids);
-    if (submit->jobs == NULL || submit->specs == NULL || submit->entries == NULL ||
-        submit->ids == NULL) {
+    if (submit->jobs == NULL || submit->specs == NULL || submit->pairs == NULL ||
+        submit->entries == NULL || submit->ids == NULL) {
         return no_memory(error);
     }
     submit->count = request->count;

@@ -4,13 +4,15 @@
 #include "daemon/store/sql.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS                                                                                   \
     "id, experiment, variant, name, notes, labels, spec, plan, connection, model, state, reason," \
     " priority, threads, attempt, crashes, retries, step, steps, epoch, eta_s, samples_per_sec,"  \
-    " created_at_ms, queued_at_ms, started_at_ms, ended_at_ms, tail_offset"
+    " created_at_ms, queued_at_ms, started_at_ms, ended_at_ms, tail_offset, reason_code,"         \
+    " memory_bytes, age, likeness, not_before_ms, ran_ms"
 
 static const od_sql_field fields[] = {
     {offsetof(od_job, id), 'i'},
@@ -40,6 +42,12 @@ static const od_sql_field fields[] = {
     {offsetof(od_job, started_at_ms), 'i'},
     {offsetof(od_job, ended_at_ms), 'i'},
     {offsetof(od_job, tail_offset), 'i'},
+    {offsetof(od_job, reason_code), 't'},
+    {offsetof(od_job, memory_bytes), 'i'},
+    {offsetof(od_job, age), 'i'},
+    {offsetof(od_job, likeness), 'i'},
+    {offsetof(od_job, not_before_ms), 'i'},
+    {offsetof(od_job, ran_ms), 'i'},
 };
 static const od_sql_shape shape = {fields, sizeof fields / sizeof fields[0], sizeof(od_job)};
 
@@ -133,14 +141,16 @@ od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id, od_error *
     OD_TRY(od_sql_run(
         db,
         "INSERT INTO jobs (experiment, variant, name, notes, labels, spec, plan, connection,"
-        " model, state, priority, threads, retries, steps, created_at_ms, queued_at_ms)"
+        " model, state, priority, threads, retries, steps, created_at_ms, queued_at_ms,"
+        " memory_bytes, age, likeness)"
         " VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-        " ?15)",
+        " ?15, ?16, ?17, ?18)",
         OD_SQL(od_sql_i(job->experiment), od_sql_t(job->variant), od_sql_t(job->name),
                od_sql_t(job->notes), od_sql_t(job->labels), od_sql_t(job->spec),
                od_sql_t(job->plan), od_sql_t(job->connection), od_sql_t(job->model),
                od_sql_i(OD_JOB_QUEUED), od_sql_i(job->priority), od_sql_i(job->threads),
-               od_sql_i(job->retries), od_sql_i(job->steps), od_sql_i(job->created_at_ms)),
+               od_sql_i(job->retries), od_sql_i(job->steps), od_sql_i(job->created_at_ms),
+               od_sql_i(job->memory_bytes), od_sql_i(job->age), od_sql_i(job->likeness)),
         error));
     *id = sqlite3_last_insert_rowid(db);
     return OD_OK;
@@ -199,11 +209,17 @@ od_status od_jobs_set_tail(sqlite3 *db, int64_t id, int64_t tail_offset, od_erro
 
 // --- attempts ------------------------------------------------------------------------------
 
+#define ATTEMPT                                                                                    \
+    "coalesce(from_step, -1), pid, boot_id, outcome, reason, attempt, started_at_ms, ended_at_ms," \
+    " devices, end_code, end_reason"
+
 static const od_sql_field attempt_fields[] = {
-    {offsetof(od_attempt, from_step), 'i'},
-    {offsetof(od_attempt, pid), 'i'},
-    {offsetof(od_attempt, outcome), 't'},
-    {offsetof(od_attempt, reason), 't'},
+    {offsetof(od_attempt, from_step), 'i'},     {offsetof(od_attempt, pid), 'i'},
+    {offsetof(od_attempt, boot_id), 't'},       {offsetof(od_attempt, outcome), 't'},
+    {offsetof(od_attempt, reason), 't'},        {offsetof(od_attempt, number), 'i'},
+    {offsetof(od_attempt, started_at_ms), 'i'}, {offsetof(od_attempt, ended_at_ms), 'i'},
+    {offsetof(od_attempt, devices), 't'},       {offsetof(od_attempt, end_code), 't'},
+    {offsetof(od_attempt, end_reason), 't'},
 };
 static const od_sql_shape attempt_shape = {
     attempt_fields, sizeof attempt_fields / sizeof attempt_fields[0], sizeof(od_attempt)};
@@ -215,19 +231,29 @@ void od_attempt_fini(od_attempt *attempt) {
 od_status od_jobs_attempt_get(sqlite3 *db, int64_t id, int64_t attempt, od_attempt *out,
                               od_error *error) {
     od_status status =
-        od_sql_row(db,
-                   "SELECT coalesce(from_step, -1), pid, outcome, reason"
-                   " FROM attempts WHERE job = ?1 AND attempt = ?2",
+        od_sql_row(db, "SELECT " ATTEMPT " FROM attempts WHERE job = ?1 AND attempt = ?2",
                    OD_SQL(od_sql_i(id), od_sql_i(attempt)), &attempt_shape, out, error);
     return status == OD_E_NOT_FOUND
                ? od_error_set(error, status, "job %" PRId64 " has no attempt %" PRId64, id, attempt)
                : status;
 }
 
+od_status od_jobs_attempts(sqlite3 *db, int64_t id, od_attempt **out, size_t *count,
+                           od_error *error) {
+    void *items;
+    OD_TRY(od_sql_rows(db, "SELECT " ATTEMPT " FROM attempts WHERE job = ?1 ORDER BY attempt",
+                       OD_SQL(od_sql_i(id)), &attempt_shape, &items, count, error));
+    *out = items;
+    return OD_OK;
+}
+
 od_status od_jobs_attempt_insert(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
-                                 od_error *error) {
-    return od_sql_run(db, "INSERT INTO attempts (job, attempt, started_at_ms) VALUES (?1, ?2, ?3)",
-                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms)), error);
+                                 const char *devices, od_error *error) {
+    return od_sql_run(db,
+                      "INSERT INTO attempts (job, attempt, started_at_ms, devices)"
+                      " VALUES (?1, ?2, ?3, ?4)",
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms), od_sql_t(devices)),
+                      error);
 }
 
 od_status od_jobs_attempt_started(sqlite3 *db, int64_t id, int64_t attempt, int64_t from_step,
@@ -249,8 +275,61 @@ od_status od_jobs_attempt_outcome(sqlite3 *db, int64_t id, int64_t attempt, cons
                       error);
 }
 
-od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
-                                od_error *error) {
-    return od_sql_run(db, "UPDATE attempts SET ended_at_ms = ?3 WHERE job = ?1 AND attempt = ?2",
-                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(now_ms)), error);
+od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t ended_at_ms,
+                                const char *code, const char *reason, od_error *error) {
+    OD_TRY(od_sql_run(db,
+                      "UPDATE jobs SET ran_ms = ran_ms + max(0, ?3 -"
+                      " (SELECT started_at_ms FROM attempts WHERE job = ?1 AND attempt = ?2))"
+                      " WHERE id = ?1",
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(ended_at_ms)), error));
+    return od_sql_run(db,
+                      "UPDATE attempts SET ended_at_ms = ?3, end_code = ?4, end_reason = ?5"
+                      " WHERE job = ?1 AND attempt = ?2",
+                      OD_SQL(od_sql_i(id), od_sql_i(attempt), od_sql_i(ended_at_ms), od_sql_t(code),
+                             od_sql_t(reason)),
+                      error);
+}
+
+// Seconds a step of attempt a of job j.
+#define PACE "avg((a.ended_at_ms - a.started_at_ms) / 1000.0 / (j.step - a.from_step))"
+
+od_status od_jobs_step_time(sqlite3 *db, int64_t id, double *step_s, od_error *error) {
+    static const od_sql_field field = {0, 'd'};
+    static const od_sql_shape pace_shape = {&field, 1, sizeof(double)};
+    OD_TRY(od_sql_row(db,
+                      "SELECT " PACE " FROM jobs j JOIN attempts a ON a.job = j.id AND"
+                      " a.attempt = j.attempt WHERE j.id = ?1 AND j.step > a.from_step AND"
+                      " a.ended_at_ms > a.started_at_ms",
+                      OD_SQL(od_sql_i(id)), &pace_shape, step_s, error));
+    if (!isnan(*step_s)) {
+        return OD_OK;
+    }
+    return od_sql_row(db,
+                      "SELECT " PACE " FROM (SELECT o.id, o.attempt, o.step FROM jobs o WHERE"
+                      " o.likeness = (SELECT likeness FROM jobs WHERE id = ?1) AND o.likeness <> 0"
+                      " AND o.state = ?2 ORDER BY o.id DESC LIMIT 5) j JOIN attempts a"
+                      " ON a.job = j.id AND a.attempt = j.attempt WHERE j.step > a.from_step",
+                      OD_SQL(od_sql_i(id), od_sql_i(OD_JOB_SUCCEEDED)), &pace_shape, step_s, error);
+}
+
+// --- devices that take no new runs ---------------------------------------------------------
+
+od_status od_jobs_set_drained(sqlite3 *db, const char *device, bool drained, int64_t now_ms,
+                              od_error *error) {
+    return drained ? od_sql_run(db,
+                                "INSERT INTO drained (device, since_ms) VALUES (?1, ?2)"
+                                " ON CONFLICT DO NOTHING",
+                                OD_SQL(od_sql_t(device), od_sql_i(now_ms)), error)
+                   : od_sql_run(db, "DELETE FROM drained WHERE device = ?1",
+                                OD_SQL(od_sql_t(device)), error);
+}
+
+od_status od_jobs_drained(sqlite3 *db, od_drained **out, size_t *count, od_error *error) {
+    static const od_sql_field field = {offsetof(od_drained, device), 't'};
+    static const od_sql_shape drained_shape = {&field, 1, sizeof(od_drained)};
+    void *items;
+    OD_TRY(od_sql_rows(db, "SELECT device FROM drained", OD_SQL_NONE, &drained_shape, &items, count,
+                       error));
+    *out = items;
+    return OD_OK;
 }

@@ -49,12 +49,16 @@ typedef struct od_job {
     char *connection; // spec.residual.connection, for lists
     char *model;      // "vit 64/6/4", for lists
     od_job_state state;
-    char *reason; // NULL or a sentence
+    char *reason;      // NULL or a sentence
+    char *reason_code; // NULL, or what kind of reason that is
     int64_t priority;
-    int64_t threads; // CPU slots it holds while it runs
-    int64_t attempt; // 0 before the first start
-    int64_t crashes; // crashed attempts since it was submitted or retried
-    int64_t retries; // so many crashes are followed by another attempt
+    int64_t threads;      // CPU slots it holds while it runs
+    int64_t memory_bytes; // that each of its ranks holds
+    int64_t age;          // its place among those of its priority; 0: the id
+    int64_t likeness;     // equal for runs whose steps should take equally long; 0: like nothing
+    int64_t attempt;      // 0 before the first start
+    int64_t crashes;      // crashed attempts since it was submitted or retried
+    int64_t retries;      // so many crashes are followed by another attempt
     int64_t step;
     int64_t steps;
     int64_t epoch;
@@ -64,7 +68,9 @@ typedef struct od_job {
     int64_t queued_at_ms;
     int64_t started_at_ms; // of the first attempt
     int64_t ended_at_ms;
-    int64_t tail_offset; // bytes of events.ndjson that are in the database
+    int64_t not_before_ms; // it does not start again sooner; 0: it may
+    int64_t ran_ms;        // in attempts that have ended, since it was made or retried
+    int64_t tail_offset;   // bytes of events.ndjson that are in the database
 } od_job;
 
 void od_job_fini(od_job *job);
@@ -99,7 +105,8 @@ od_status od_jobs_count(sqlite3 *db, int64_t experiment, int64_t counts[OD_JOB_S
 // --- for the queue -------------------------------------------------------------------------
 
 // A new row, queued, with what job says of experiment, variant, name, notes, labels, spec, plan,
-// connection, model, priority, threads, retries, steps and created_at_ms.
+// connection, model, priority, threads, memory_bytes, age, likeness, retries, steps and
+// created_at_ms.
 od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id,
                          od_error *error) OD_MUST_CHECK;
 
@@ -127,23 +134,53 @@ od_status od_jobs_set_tail(sqlite3 *db, int64_t id, int64_t tail_offset,
 typedef struct od_attempt {
     int64_t from_step; // -1: it has not said that it started
     int64_t pid;       // 0: it has not said
+    char *boot_id;     // of the machine's boot it ran in; NULL: it has not said
     char *outcome;     // of its `end` line: "succeeded", "failed", "stopped"; NULL: there is none
     char *reason;      // of its `end` line, or NULL
+    // as the queue has it
+    int64_t number;
+    int64_t started_at_ms;
+    int64_t ended_at_ms; // 0: it has not ended
+    char *devices;       // ids with commas between
+    char *end_code;      // how it ended, or NULL
+    char *end_reason;    // the same as a sentence, or NULL
 } od_attempt;
 
 void od_attempt_fini(od_attempt *attempt);
 
+// free each with od_attempt_fini, and the array.
+od_status od_jobs_attempts(sqlite3 *db, int64_t id, od_attempt **out, size_t *count,
+                           od_error *error) OD_MUST_CHECK;
+
 od_status od_jobs_attempt_get(sqlite3 *db, int64_t id, int64_t attempt, od_attempt *out,
                               od_error *error) OD_MUST_CHECK;
 od_status od_jobs_attempt_insert(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
-                                 od_error *error) OD_MUST_CHECK;
+                                 const char *devices, od_error *error) OD_MUST_CHECK;
 // What its `start` and its `end` line said.
 od_status od_jobs_attempt_started(sqlite3 *db, int64_t id, int64_t attempt, int64_t from_step,
                                   int64_t pid, const char *boot_id, od_error *error) OD_MUST_CHECK;
 od_status od_jobs_attempt_outcome(sqlite3 *db, int64_t id, int64_t attempt, const char *outcome,
                                   const char *reason, od_error *error) OD_MUST_CHECK;
-// Its worker is gone.
-od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t now_ms,
+// Its worker is gone since ended_at_ms; the job's ran_ms grows by the time between.
+od_status od_jobs_attempt_ended(sqlite3 *db, int64_t id, int64_t attempt, int64_t ended_at_ms,
+                                const char *code, const char *reason,
                                 od_error *error) OD_MUST_CHECK;
+
+// Seconds a step took on average in the job's own last attempt, else in the last runs of the same
+// likeness that succeeded; NaN: not known.
+od_status od_jobs_step_time(sqlite3 *db, int64_t id, double *step_s, od_error *error) OD_MUST_CHECK;
+
+// --- devices that take no new runs ---------------------------------------------------------
+
+typedef struct od_drained {
+    char *device; // "": the whole server
+} od_drained;
+
+// device "": the whole server. Fine when it is so already.
+od_status od_jobs_set_drained(sqlite3 *db, const char *device, bool drained, int64_t now_ms,
+                              od_error *error) OD_MUST_CHECK;
+// free each device, and the array.
+od_status od_jobs_drained(sqlite3 *db, od_drained **out, size_t *count,
+                          od_error *error) OD_MUST_CHECK;
 
 #endif

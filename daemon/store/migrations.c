@@ -74,6 +74,25 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
     " max_step INTEGER NOT NULL, max REAL, last_step INTEGER NOT NULL, last REAL,"
     " PRIMARY KEY (series, attempt, first_step)) STRICT, WITHOUT ROWID;"
     "ALTER TABLE series ADD COLUMN loose INTEGER NOT NULL DEFAULT 0;",
+
+    // What scheduling has to know. age 0: the id. likeness: equal for runs that should take equally
+    // long for a step, 0 in older rows, which are like nothing. ran_ms: in attempts that have ended,
+    // since the job was made or asked for another try.
+    "ALTER TABLE jobs ADD COLUMN memory_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN age INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN likeness INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN reason_code TEXT;"
+    "ALTER TABLE jobs ADD COLUMN not_before_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN ran_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE jobs SET memory_bytes = coalesce(json_extract(plan, '$.memory_bytes'), 0);"
+    "CREATE INDEX jobs_likeness ON jobs(likeness);"
+    // devices: ids with commas between. end_code, end_reason: how it ended, as the queue judged it.
+    "ALTER TABLE attempts ADD COLUMN devices TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE attempts ADD COLUMN end_code TEXT;"
+    "ALTER TABLE attempts ADD COLUMN end_reason TEXT;"
+    // Devices that take no new runs; '' is the whole server.
+    "CREATE TABLE drained (device TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT "
+    "ROWID;",
 };
 
 static od_status run_step(sqlite3 *db, int64_t version, od_error *error) {

@@ -7,7 +7,8 @@ DAEMON_TEST_LIBS = libdaemon.a libbase.a $(SQLITE_LIBS) $(LIBUV_LIBS) $(SYSTEMD_
 daemon_tests =
 check_PROGRAMS += $(daemon_tests) tests/unit/daemon/fake_worker
 TESTS += $(daemon_tests)
-EXTRA_DIST += tests/unit/daemon/fixtures/orthod-v1.sql tests/unit/daemon/fixtures/orthod-v2.sql
+EXTRA_DIST += tests/unit/daemon/fixtures/orthod-v1.sql tests/unit/daemon/fixtures/orthod-v2.sql \
+	tests/unit/daemon/fixtures/orthod-v3.sql
 
 # what queue and planner start instead of ortho-worker
 tests_unit_daemon_fake_worker_SOURCES = tests/unit/daemon/fake_worker.c
@@ -33,6 +34,12 @@ tests_unit_daemon_curve_test_SOURCES = tests/unit/daemon/curve_test.c $(world_so
 tests_unit_daemon_curve_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_curve_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_curve_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/end_test
+tests_unit_daemon_end_test_SOURCES = tests/unit/daemon/end_test.c
+tests_unit_daemon_end_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_end_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_end_test_LDADD = $(DAEMON_TEST_LIBS)
 
 daemon_tests += tests/unit/daemon/environment_test
 tests_unit_daemon_environment_test_SOURCES = tests/unit/daemon/environment_test.c
@@ -65,6 +72,24 @@ tests_unit_daemon_listen_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_listen_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_listen_test_LDADD = $(DAEMON_TEST_LIBS)
 
+daemon_tests += tests/unit/daemon/memory_test
+tests_unit_daemon_memory_test_SOURCES = tests/unit/daemon/memory_test.c tests/unit/daemon/fake_root.h tests/unit/scratch.h
+tests_unit_daemon_memory_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_memory_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_memory_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/oom_test
+tests_unit_daemon_oom_test_SOURCES = tests/unit/daemon/oom_test.c tests/unit/daemon/fake_root.h tests/unit/scratch.h
+tests_unit_daemon_oom_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_oom_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_oom_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/placement_test
+tests_unit_daemon_placement_test_SOURCES = tests/unit/daemon/placement_test.c
+tests_unit_daemon_placement_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_placement_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_placement_test_LDADD = $(DAEMON_TEST_LIBS)
+
 daemon_tests += tests/unit/daemon/planner_test
 tests_unit_daemon_planner_test_SOURCES = tests/unit/daemon/planner_test.c $(world_sources)
 tests_unit_daemon_planner_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
@@ -88,6 +113,18 @@ tests_unit_daemon_rundir_test_SOURCES = tests/unit/daemon/rundir_test.c $(world_
 tests_unit_daemon_rundir_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_rundir_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_rundir_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/schedule_test
+tests_unit_daemon_schedule_test_SOURCES = tests/unit/daemon/schedule_test.c
+tests_unit_daemon_schedule_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_schedule_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_schedule_test_LDADD = $(DAEMON_TEST_LIBS)
+
+daemon_tests += tests/unit/daemon/scheduling_test
+tests_unit_daemon_scheduling_test_SOURCES = tests/unit/daemon/scheduling_test.c $(world_sources)
+tests_unit_daemon_scheduling_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_scheduling_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_scheduling_test_LDADD = $(DAEMON_TEST_LIBS)
 
 daemon_tests += tests/unit/daemon/states_test
 tests_unit_daemon_states_test_SOURCES = tests/unit/daemon/states_test.c $(world_sources)

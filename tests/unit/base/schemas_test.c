@@ -104,7 +104,7 @@ static void defaults_fill_the_whole_spec_in_order(void **state) {
         "\"checkpoint\":{\"every_steps\":5000,\"every_epochs\":10,\"keep\":3},"
         "\"init_from\":null,"
         "\"resources\":{\"device\":\"auto\",\"count\":1,\"threads\":null,\"time_limit_s\":null},"
-        "\"queue\":{\"priority\":0,\"after\":[],\"retries\":1}}";
+        "\"queue\":{\"priority\":0,\"after\":[],\"after_any\":[],\"retries\":1}}";
     cJSON *spec = parse(minimal);
     expect_valid(*state, spec);
     assert_int_equal(od_schema_fill_defaults(*state, spec), OD_OK);

@@ -322,8 +322,6 @@ static void each_fault_is_named(void **state) {
          "or \"cpu\""},
         {"{" VIT_N "," FASHION ",\"resources\":{\"count\":2}}",
          "/resources/count is 2; this version computes on one device; give 1"},
-        {"{" VIT_N "," FASHION ",\"resources\":{\"time_limit_s\":60}}",
-         "/resources/time_limit_s is 60; this version has no time limit; give null"},
         {"{" VIT_N ",\"data\":{\"dataset\":\"mnist\",\"mixup\":{\"alpha\":0,\"cutmix_alpha\":0}}}",
          "/data/mixup/alpha is 0, and cutmix_alpha is 0 too; give one of them more, or null in the "
          "place of mixup"},

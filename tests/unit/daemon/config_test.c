@@ -126,6 +126,54 @@ static void hosts_of_the_command_line_replace_the_files(void **state) {
     assert_refused(READ("--host", "a b"), "--host a b");
 }
 
+static void the_queue_has_its_options(void **state) {
+    (void)state;
+    assert_int_equal(READ(), OD_OK);
+    assert_true(config.memory_bytes > 0);
+    assert_true(config.backfill);
+    assert_false(config.preempt);
+    assert_int_equal(config.retry_delay_ms, 5000);
+    assert_int_equal(config.retry_delay_max_ms, 600000);
+    assert_int_equal(READ("--memory", "48G", "--backfill", "no", "--preempt", "yes"), OD_OK);
+    assert_int_equal(config.memory_bytes, (int64_t)48 << 30);
+    assert_false(config.backfill);
+    assert_true(config.preempt);
+    assert_int_equal(READ("--memory", "67108864", "--retry-delay", "0", "--retry-delay-max", "60"),
+                     OD_OK);
+    assert_int_equal(config.memory_bytes, 64 << 20);
+    assert_int_equal(config.retry_delay_ms, 0);
+    assert_int_equal(config.retry_delay_max_ms, 60000);
+}
+
+static void labels_get_limits(void **state) {
+    (void)state;
+    assert_int_equal(READ("--label-limit", "user=*:2", "--label-limit", "paper=a:b=c:10"), OD_OK);
+    assert_int_equal(config.label_limit_count, 2);
+    assert_string_equal(config.label_limits[0].key, "user");
+    assert_string_equal(config.label_limits[0].value, "*");
+    assert_int_equal(config.label_limits[0].most, 2);
+    assert_string_equal(config.label_limits[1].key, "paper");
+    assert_string_equal(config.label_limits[1].value, "a:b=c");
+    assert_int_equal(config.label_limits[1].most, 10);
+}
+
+static void wrong_options_of_the_queue_are_named(void **state) {
+    static const char *const sizes[] = {"", "0", "63M", "48GB", "-1G", "x", "1e9", "99999999T"};
+    static const char *const limits[] = {"",       "user",     "user:2",   "=a:2",
+                                         "user=a", "user=a:0", "user=a:x", "user=a:"};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_refused(READ("--memory", sizes[i]), "--memory");
+    }
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        assert_refused(READ("--label-limit", limits[i]), "--label-limit");
+    }
+    assert_refused(READ("--backfill", "maybe"), "--backfill maybe: is not yes or no");
+    assert_refused(READ("--preempt", ""), "--preempt");
+    assert_refused(READ("--retry-delay", "-1"), "--retry-delay -1");
+    assert_refused(READ("--retry-delay-max", "86401"), "--retry-delay-max 86401");
+}
+
 static void wrong_usage_is_named(void **state) {
     static const char *const listens[] = {"8420",
                                           "127.0.0.1",
@@ -298,6 +346,9 @@ int main(void) {
         TEST(addresses_that_others_reach_need_tokens_and_names),
         TEST(hosts_of_the_command_line_replace_the_files),
         TEST(wrong_usage_is_named),
+        TEST(the_queue_has_its_options),
+        TEST(labels_get_limits),
+        TEST(wrong_options_of_the_queue_are_named),
         TEST(help_and_version_win),
         TEST(the_file_is_read_and_the_command_line_wins),
         TEST(faults_of_the_file_have_a_line),

@@ -24,7 +24,7 @@ typedef struct script {
 
 static od_status attempt(script *s, sqlite3 *db, int64_t number, int64_t from_step,
                          od_error *error) {
-    OD_TRY(od_jobs_attempt_insert(db, s->job, number, 1, error));
+    OD_TRY(od_jobs_attempt_insert(db, s->job, number, 1, "cpu", error));
     OD_TRY(od_jobs_attempt_started(db, s->job, number, from_step, 1, "boot", error));
     return od_points_recount(db, s->job, error);
 }

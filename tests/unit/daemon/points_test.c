@@ -29,7 +29,7 @@ typedef struct script {
 
 static void attempt(script *s, int64_t number, int64_t from_step) {
     if (s->status == OD_OK) {
-        s->status = od_jobs_attempt_insert(s->db, s->job, number, 1, &s->error);
+        s->status = od_jobs_attempt_insert(s->db, s->job, number, 1, "cpu", &s->error);
     }
     if (s->status == OD_OK) {
         s->status = od_jobs_attempt_started(s->db, s->job, number, from_step, 1, "boot", &s->error);

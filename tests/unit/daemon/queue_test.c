@@ -66,7 +66,7 @@ static void a_job_runs_to_its_end(void **state) {
     assert_string_equal(job.connection, "linear");
     assert_true(job.started_at_ms > 0 && job.ended_at_ms >= job.started_at_ms);
     assert_query(w, CURVE, "1 2 3 4 5 6");
-    assert_int_equal(od_queue_get_slots(w->queue).free, 2);
+    assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 2);
     od_job_fini(&job);
 }
 
@@ -135,7 +135,7 @@ static void a_worker_that_cannot_be_started_fails_the_job(void **state) {
     int64_t id = world_submit(w, "succeed", "\"queue\": {\"retries\": 3}");
     world_wait(w, id, OD_JOB_FAILED, 1);
     assert_reason(w, id, "/nonexistent/worker: cannot start: no such file or directory");
-    assert_int_equal(od_queue_get_slots(w->queue).free, 2);
+    assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 2);
 }
 
 // --- slots, order, dependencies ------------------------------------------------------------
@@ -155,7 +155,7 @@ static void slots_are_held_and_wide_jobs_are_not_starved(void **state) {
     world_wait(w, first, OD_JOB_RUNNING, 1);
     int64_t wide = world_submit(w, "succeed", "\"resources\": {\"threads\": 2}");
     int64_t narrow = world_submit(w, "succeed", "");
-    assert_int_equal(od_queue_get_slots(w->queue).free, 1); // though narrow would fit
+    assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 1); // though narrow would fit
     assert_int_equal(kill(worker_pid(w, first), SIGUSR1), 0);
     world_wait(w, wide, OD_JOB_SUCCEEDED, 1);
     world_wait(w, narrow, OD_JOB_SUCCEEDED, 1);
@@ -268,7 +268,7 @@ static void a_job_is_paused_and_resumed(void **state) {
     world_wait(w, id, OD_JOB_RUNNING, 1);
     assert_int_equal(world_ask(w, id, OD_QUEUE_PAUSE), OD_OK);
     world_wait(w, id, OD_JOB_PAUSED, 1);
-    assert_int_equal(od_queue_get_slots(w->queue).free, 2);
+    assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 2);
     assert_int_equal(world_ask(w, id, OD_QUEUE_RETRY), OD_E_CONFLICT);
     assert_int_equal(world_ask(w, id, OD_QUEUE_RESUME), OD_OK);
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
@@ -430,7 +430,7 @@ static void a_cancel_that_overtakes_a_start_gives_the_slots_back(void **state) {
     int64_t third = world_submit(w, "succeed", "\"resources\": {\"threads\": 2}");
     world_wait(w, third, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, second, "queued cancelled");
-    assert_int_equal(od_queue_get_slots(w->queue).free, 2);
+    assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 2);
 }
 
 static void an_experiment_is_made_with_all_its_jobs_or_not_at_all(void **state) {
@@ -531,7 +531,7 @@ static void a_new_daemon_adopts_a_living_worker(void **state) {
     world_stop(w);
     assert_int_equal(kill(pid, 0), 0);
     world_start(w, NULL);
-    assert_int_equal(od_queue_get_slots(w->queue).free, 1);
+    assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 1);
     kill(pid, SIGUSR1);
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, id, "queued starting running succeeded");

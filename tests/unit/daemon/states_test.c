@@ -41,7 +41,7 @@ static od_status insert(sqlite3 *db, od_job_state state, int64_t *id, od_error *
                         .model = "",
                         .created_at_ms = 1000};
     OD_TRY(od_jobs_insert(db, &job, id, error));
-    OD_TRY(od_jobs_attempt_insert(db, *id, 1, 1, error));
+    OD_TRY(od_jobs_attempt_insert(db, *id, 1, 1, "cpu", error));
     snprintf(sql, sizeof sql,
              "UPDATE jobs SET state = %d, attempt = 1, crashes = 2, eta_s = 5, ended_at_ms = %s"
              " WHERE id = %d",

@@ -282,6 +282,20 @@ static void a_database_of_version_2_is_read(void **state) {
     assert_query(w, "SELECT response FROM idempotency WHERE body IS NOT NULL", "3");
 }
 
+static void a_database_of_version_3_is_read(void **state) {
+    world *w = *state;
+    put_version(w, OD_TEST_FIXTURES "/orthod-v3.sql");
+    world_open_store(w);
+    assert_is_newest(w);
+    od_job job = world_job(w, 3);
+    assert_int_equal(job.memory_bytes, 5000); // as its plan says
+    assert_int_equal(job.age, 0);
+    assert_null(job.reason_code);
+    od_job_fini(&job);
+    assert_query(w, "SELECT attempt FROM attempts WHERE devices = '' AND end_code IS NULL", "1 2");
+    assert_query(w, "SELECT count(*) FROM drained", "0");
+}
+
 static void an_old_version_is_kept_before_its_upgrade(void **state) {
     world *w = *state;
     assert_int_equal(access(beside(w, ".v0.bak"), F_OK), -1); // of nothing there is no copy
@@ -380,6 +394,7 @@ int main(void) {
         TEST(a_file_that_is_no_database_is_refused),
         TEST(a_database_of_version_1_is_read),
         TEST(a_database_of_version_2_is_read),
+        TEST(a_database_of_version_3_is_read),
         TEST(what_was_deleted_frees_its_space),
         TEST(a_database_of_before_frees_its_space_too),
         TEST(an_old_version_is_kept_before_its_upgrade),

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_S = 60, SLOTS = 2 };
+enum { PATIENCE_S = 60, SLOTS = 2, MEMORY = 1000 };
 
 typedef struct wait_for {
     bool done;
@@ -127,9 +127,21 @@ void world_start(world *w, const char *program) {
         .sink = {publish, w},
         .state_dir = w->folder,
         .worker = program != NULL ? program : world_fake_worker(),
-        .cpu_slots = SLOTS,
+        .devices = {.items = {{.id = "cpu",
+                               .slots = SLOTS,
+                               .slots_free = SLOTS,
+                               .memory_bytes = MEMORY,
+                               .memory_free_bytes = MEMORY}},
+                    .count = 1},
         .default_threads = 1,
         .stop_grace_ms = w->grace_ms,
+        .backfill = true,
+        .preempt = w->preempt,
+        .label_limits = w->label_limits,
+        .label_limit_count = w->label_limit_count,
+        .retry_delay_ms = w->retry_delay_ms,
+        .retry_delay_max_ms = 4 * w->retry_delay_ms,
+        .boot_id = w->boot_id != NULL ? w->boot_id : "boot",
     };
     assert_int_equal(od_queue_new(&config, &w->queue, &error), OD_OK);
     od_queue_start(w->queue, on_done, &ready);
@@ -196,7 +208,7 @@ int64_t world_submit(world *w, const char *name, const char *more) {
 
 int64_t world_submit_spec(world *w, const char *spec) {
     wait_for wait = {0};
-    const od_submission job = {.spec = spec, .plan = "{\"steps\": 6}"};
+    const od_submission job = {.spec = spec, .plan = w->plan != NULL ? w->plan : "{\"steps\": 6}"};
     const od_submit_request request = {.jobs = &job, .count = 1};
     od_queue_submit(w->queue, &request, on_submitted, &wait);
     while (!wait.done) {
@@ -208,6 +220,16 @@ int64_t world_submit_spec(world *w, const char *spec) {
 od_status world_ask(world *w, int64_t job, od_queue_verb verb) {
     wait_for wait = {0};
     od_queue_ask(w->queue, job, verb, on_done, &wait);
+    while (!wait.done) {
+        turn(w);
+    }
+    return wait.status;
+}
+
+od_status world_edit_labels(world *w, int64_t job, const char *labels) {
+    wait_for wait = {0};
+    const od_job_edit edit = {.labels = labels};
+    od_queue_edit(w->queue, job, &edit, on_done, &wait);
     while (!wait.done) {
         turn(w);
     }

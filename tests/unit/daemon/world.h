@@ -18,6 +18,12 @@ typedef struct world {
     od_store *store;
     od_queue *queue;
     uint64_t grace_ms;
+    bool preempt;
+    const od_label_limit *label_limits;
+    size_t label_limit_count;
+    int64_t retry_delay_ms;
+    const char *plan;    // of what is submitted; NULL: six steps, no memory
+    const char *boot_id; // NULL: the one that fake workers tell
     struct {
         int64_t job;
         od_job_state state;
@@ -48,6 +54,7 @@ od_status world_read(world *w, od_store_work work, void *ctx);
 int64_t world_submit(world *w, const char *name, const char *more);
 // The same with a whole spec.
 int64_t world_submit_spec(world *w, const char *spec);
+od_status world_edit_labels(world *w, int64_t job, const char *labels);
 od_status world_ask(world *w, int64_t job, od_queue_verb verb);
 // Waits for the job's count-th `state` event with that state since the world began.
 void world_wait(world *w, int64_t job, od_job_state state, int count);
