@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench/train_bench [--threads N] [--batch N] [--steps N] [--turns N] [--blas NAME]
-// [--preset N|Ti|S] [--image 28|32]: samples a second of whole training steps
-// (forward, backward, Adam) on random images (28: one channel, patches of 7; 32: three channels,
-// patches of 4), for the linear connection, the orthogonal one and the orthogonal one in bfloat16
-// in turns, so that a machine that is busy is busy for all. On such a machine the rate by processor
-// time says more than the one by wall time.
+// [--preset N|Ti|S|resnet18|...] [--image 28|32]: samples a second of whole training steps
+// (forward, backward, Adam) of a ViT or a ResNet on random images (28: one channel, patches of 7;
+// 32: three channels, patches of 4), for the linear connection, the orthogonal one and the orthogonal
+// one in bfloat16 in turns, so that a machine that is busy is busy for all. On such a machine the
+// rate by processor time says more than the one by wall time.
 #include "core/backend/backend.h"
 #include "core/train/trainer.h"
 
@@ -24,11 +24,16 @@ typedef struct settings {
 } settings;
 
 typedef struct preset {
-    const char *name;
-    int64_t width, depth, heads;
+    const char *name, *arch;
+    int64_t width, depth, heads; // of a ResNet depth alone: residual blocks
 } preset;
 
-static const preset presets[] = {{"N", 64, 6, 4}, {"Ti", 192, 6, 3}, {"S", 384, 6, 6}};
+static const preset presets[] = {{"N", "vit", 64, 6, 4},
+                                 {"Ti", "vit", 192, 6, 3},
+                                 {"S", "vit", 384, 6, 6},
+                                 {"resnet18", "resnet18", 0, 8, 0},
+                                 {"resnet34", "resnet34", 0, 16, 0},
+                                 {"resnet50", "resnet50", 0, 16, 0}};
 
 static int fail(const char *text) {
     fprintf(stderr, "bench/train_bench: %s\n", text);
@@ -68,6 +73,7 @@ static int read_settings(int argc, char **argv, settings *out) {
 static int read_preset(const char *name, od_model_spec *model) {
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         if (strcmp(name, presets[i].name) == 0) {
+            snprintf(model->arch, sizeof model->arch, "%s", presets[i].arch);
             model->width = presets[i].width;
             model->depth = presets[i].depth;
             model->heads = presets[i].heads;
@@ -83,8 +89,7 @@ static int64_t channels_of(const settings *s) {
 
 static od_spec make_spec(const settings *s, od_connection connection, od_precision precision) {
     od_spec spec = {
-        .model = {.arch = "vit",
-                  .patch_size = s->image == 28 ? 7 : 4,
+        .model = {.patch_size = s->image == 28 ? 7 : 4,
                   .image_size = s->image,
                   .channels = channels_of(s),
                   .classes = CLASSES},
@@ -206,7 +211,7 @@ int main(int argc, char **argv) {
     od_spec spec = {0};
     if (read_settings(argc, argv, &s) != 0 || read_preset(s.preset, &spec.model) != 0) {
         fail("usage: train_bench [--threads N] [--batch N] [--steps N] [--turns N] [--blas NAME] "
-             "[--preset N|Ti|S] [--image 28|32]");
+             "[--preset N|Ti|S|resnet18|resnet34|resnet50] [--image 28|32]");
         return 2;
     }
     arm arms[] = {
