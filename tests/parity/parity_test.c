@@ -32,6 +32,7 @@ typedef struct tolerance {
     double bounds[QUANTITIES];
     // A cosine of two directions that happen to be orthogonal is what is left of sums of size 1.
     double statistic_floor;
+    double first_rho_par; // in the place of bounds[STATISTIC]
     double drifts;   // an update may be off by so many times what rounding did to PyTorch's own
     double accuracy; // absolute
 } tolerance;
@@ -39,6 +40,14 @@ typedef struct tolerance {
 // In bf16 PyTorch's own run under autocast is off its float32 run by 1.8e-3 in the losses, 1.1e-2
 // in the gradient norms, 9e-2 in a statistic, 3.3e-4 in the evaluation's loss and 4e-2 in the
 // updates. orthod rounds the same operands but no results, so that it is about as far from either.
+//
+// That statistic is rho_par of the first connection, an orthogonal one; orthod is within 7e-3 of
+// PyTorch in all others, and within 4e-2 in this. The class token, which starts at 0, is still so
+// short there that its row makes nearly all of the mean of (<x,f> / <x,x>)^2, and <x,f> is a sum
+// that cancels. No rounding that autocast does beside ours accounts for it: in PyTorch, operands
+// rounded alone are within 1.2e-2 of autocast, and with all of its other roundings (of results,
+// attention's scores, gradients of activations and of weights) 4.3e-2 off; each alone does 1 to
+// 9e-2.
 static const tolerance tolerances[] = {
     [OD_PRECISION_FP32] = {.bounds = {[LOSS] = 1e-5,
                                       [GRADIENT_NORM] = 1e-4,
@@ -47,14 +56,16 @@ static const tolerance tolerances[] = {
                                       [EVALUATION] = 1e-5,
                                       [UPDATE] = 1e-3},
                            .statistic_floor = 1e-6,
+                           .first_rho_par = 1e-3,
                            .drifts = 8},
-    [OD_PRECISION_BF16] = {.bounds = {[LOSS] = 4e-3,
+    [OD_PRECISION_BF16] = {.bounds = {[LOSS] = 2e-3,
                                       [GRADIENT_NORM] = 2e-2,
                                       [LEARNING_RATE] = 1e-12,
-                                      [STATISTIC] = 6e-2,
-                                      [EVALUATION] = 1e-3,
+                                      [STATISTIC] = 1e-2,
+                                      [EVALUATION] = 5e-4,
                                       [UPDATE] = 3e-2},
                            .statistic_floor = 2e-3,
+                           .first_rho_par = 6e-2,
                            .drifts = 2,
                            .accuracy = 0.07}, // one of 16 images
 };
@@ -237,7 +248,9 @@ static void compare_statistic(parity_run *run, const od_connection_stats *stats,
                               double got, double want) {
     char what[64];
     snprintf(what, sizeof what, "%s/block%02d/%s", stats->tag, stats->block, name);
-    compare(run, STATISTIC, what, got, want, run->allowed->bounds[STATISTIC],
+    const bool first = strcmp(what, "attn/block00/rho_par") == 0;
+    compare(run, STATISTIC, what, got, want,
+            first ? run->allowed->first_rho_par : run->allowed->bounds[STATISTIC],
             run->allowed->statistic_floor);
 }
 
