@@ -7,6 +7,7 @@ import array
 import json
 import math
 import os
+import re
 import shutil
 import struct
 import sys
@@ -411,6 +412,25 @@ def test_values_that_are_not_finite_are_refused(place):
     write(f"{place.path}/eps.safetensors", eps)
     one_line(call("run", place.write(place.spec(**SPEC, init_from=f"{place.path}/eps.safetensors")), "--dir",
                   f"{place.path}/eps"), "blocks.0.residual_eps is 0.5")
+
+
+# Weights that are finite, each of them, and overflow in one place: its step, block and tensor are in
+# what the worker says and leaves behind.
+def test_an_overflow_is_traced_to_its_tensor(place):
+    _, reference = trained(place)
+    name = "blocks.1.attn.proj.weight"
+    path = f"{place.path}/steep.safetensors"
+    write(path, {**reference, name: (*reference[name][:2], packed([3e38] * count_of(reference[name][1])))})
+    done = call("run", place.write(place.spec(**SPEC, init_from=path)), "--dir", f"{place.path}/steep")
+    one_line(done, "try a smaller lr")
+    end = Run(f"{place.path}/steep").end()
+    assert end["outcome"] == "failed" and end["step"] == 0, end
+    pattern = (r"the loss of step 1 is -?(?:nan|inf): block 1 attn: proj has (\d+) non-finite values of (\d+), "
+               r"the first at \[\d+, \d+, \d+\]; ")
+    for text in (done.stderr, end["reason"]):
+        bad, values = map(int, re.search(pattern, text).groups())
+        assert 0 < bad <= values == 8 * (TOKENS + 1) * WIDTH, text
+    assert not os.path.exists(f"{place.path}/steep/model.safetensors")
 
 
 def test_pickles_and_other_files_are_refused(place):
