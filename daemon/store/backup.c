@@ -31,7 +31,7 @@ static od_status sync_file(const char *path, od_error *error) {
     return OD_OK;
 }
 
-// temporary is an empty file.
+// temporary is an empty file, or none.
 static od_status fill(sqlite3 *db, const char *temporary, const char *path, od_error *error) {
     char folder[PATH_MAX];
     OD_TRY(od_sql_run(db, "VACUUM INTO ?1", OD_SQL(od_sql_t(temporary)), error));
@@ -43,22 +43,43 @@ static od_status fill(sqlite3 *db, const char *temporary, const char *path, od_e
     return od_file_sync_folder(dirname(folder), error);
 }
 
-od_status od_backup_write(sqlite3 *db, const char *path, od_error *error) {
-    char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) {
-        return od_error_set(error, OD_E_TOO_LARGE, "backup %s: the path is too long", path);
-    }
-    int fd = mkstemp(temporary);
-    if (fd < 0) {
-        return od_error_set_errno(error, errno, "backup %s: cannot be made", path);
-    }
-    close(fd);
+static od_status fill_or_remove(sqlite3 *db, const char *temporary, const char *path,
+                                od_error *error) {
     od_status status = fill(db, temporary, path, error);
     if (status != OD_OK) {
         unlink(temporary);
         return od_error_prefix(error, "backup %s", path);
     }
     return OD_OK;
+}
+
+static od_status too_long(const char *path, od_error *error) {
+    return od_error_set(error, OD_E_TOO_LARGE, "backup %s: the path is too long", path);
+}
+
+od_status od_backup_replace(sqlite3 *db, const char *path, od_error *error) {
+    char temporary[PATH_MAX];
+    char journal[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary ||
+        snprintf(journal, sizeof journal, "%s-journal", temporary) >= (int)sizeof journal) {
+        return too_long(path, error);
+    }
+    unlink(journal); // both are of one that was killed
+    unlink(temporary);
+    return fill_or_remove(db, temporary, path, error);
+}
+
+static od_status write_new(sqlite3 *db, const char *path, od_error *error) {
+    char temporary[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) {
+        return too_long(path, error);
+    }
+    int fd = mkstemp(temporary);
+    if (fd < 0) {
+        return od_error_set_errno(error, errno, "backup %s: cannot be made", path);
+    }
+    close(fd);
+    return fill_or_remove(db, temporary, path, error);
 }
 
 static od_status open_for_reading(const char *database, sqlite3 **db, od_error *error) {
@@ -84,7 +105,7 @@ od_status od_backup_file(const char *database, const char *path, od_error *error
     if (status != OD_OK) {
         od_error_prefix(error, "database %s", database);
     } else {
-        status = od_backup_write(db, path, error);
+        status = write_new(db, path, error);
     }
     od_sql_close(db);
     return status;

@@ -8,12 +8,14 @@
 #include <sqlite3.h>
 
 // Writes all of db, as it is at one moment, to path: one whole database without a WAL. A file of
-// this name is replaced. It appears at once and durably, or not at all: a file beside it is
-// written, synced and renamed. db may be open for reading only; it must not be in a transaction.
-od_status od_backup_write(sqlite3 *db, const char *path, od_error *error) OD_MUST_CHECK;
+// this name is replaced. It appears at once and durably, or not at all: path.tmp is written, synced
+// and renamed; one that was left there is removed, so nobody else may be making the same copy. db
+// may be open for reading only; it must not be in a transaction.
+od_status od_backup_replace(sqlite3 *db, const char *path, od_error *error) OD_MUST_CHECK;
 
-// The same with the database file at database. OD_E_NOT_FOUND: there is none. OD_E_EXISTS: there
-// is a file of the name path already, which stays. OD_E_CORRUPT: it is no database of orthod's.
+// The same with the database file at database, and a name of its own for the file that is renamed.
+// OD_E_NOT_FOUND: there is none. OD_E_EXISTS: there is a file of the name path already, which
+// stays. OD_E_CORRUPT: it is no database of orthod's.
 od_status od_backup_file(const char *database, const char *path, od_error *error) OD_MUST_CHECK;
 
 #endif

@@ -331,7 +331,7 @@ static od_status keep_old_version(const od_store *store, od_error *error) {
         (int)sizeof path) {
         return od_error_set(error, OD_E_TOO_LARGE, "the path is too long");
     }
-    OD_TRY(od_backup_write(store->db, path, error));
+    OD_TRY(od_backup_replace(store->db, path, error));
     od_log(OD_LOG_INFO, "the database was copied before its upgrade",
            "version=%" PRId64 " backup=%s", version, path);
     return OD_OK;

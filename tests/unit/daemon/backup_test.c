@@ -111,10 +111,24 @@ static void a_copy_that_fails_leaves_nothing(void **state) {
     sqlite3 *db;
     assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(od_backup_write(db, backup, &error), OD_E_DATABASE);
+    assert_int_equal(od_backup_replace(db, backup, &error), OD_E_DATABASE);
     assert_non_null(strstr(error.text, backup));
     od_sql_close(db);
     assert_int_equal(count_files(w->folder, "copy.db"), 0);
+}
+
+static void what_a_killed_one_left_goes(void **state) {
+    world *w = *state;
+    int64_t job = 7;
+    sqlite3 *db;
+    scratch_write(w->folder, "copy.db.tmp", "half of a copy", 14);
+    scratch_write(w->folder, "copy.db.tmp-journal", "and its journal", 15);
+    assert_int_equal(world_write(w, insert, &job), OD_OK);
+    assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
+    assert_int_equal(od_backup_replace(db, backup, &error), OD_OK);
+    od_sql_close(db);
+    assert_int_equal(query(backup, "SELECT job FROM removals"), 7);
+    assert_int_equal(count_files(w->folder, "copy.db"), 1);
 }
 
 int main(void) {
@@ -122,7 +136,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_copy_of_an_open_database_is_whole), TEST(a_copy_can_take_the_place_of_the_database),
         TEST(a_file_that_is_there_stays),          TEST(what_cannot_be_copied_is_refused),
-        TEST(a_copy_that_fails_leaves_nothing),
+        TEST(a_copy_that_fails_leaves_nothing),    TEST(what_a_killed_one_left_goes),
     };
     return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
 }
