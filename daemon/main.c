@@ -37,12 +37,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     STOP_GRACE_MS = 30000, // a worker finishes its step and writes a checkpoint
     PLANNER_TIMEOUT_MS = 10000,
     BOOT_ID_BYTES = 40,
+    TAKE_OVER_TRIES = 100,
+    TAKE_OVER_PAUSE_MS = 10,
 };
 
 typedef struct program {
@@ -115,13 +118,32 @@ static void remove_new_folders(const program *orthod) {
     }
 }
 
+static od_status listen_on_all(program *orthod, od_error *error) {
+    return od_http_new(&orthod->daemon, &orthod->daemon.http, error);
+}
+
+// A daemon that was killed while it started a process leaves a child that holds its addresses and
+// its lock until it has become the other program: for an instant, on a busy machine a longer one.
+static od_status take_over(program *orthod, od_status (*take)(program *, od_error *),
+                           od_error *error) {
+    const struct timespec pause = {.tv_nsec = TAKE_OVER_PAUSE_MS * 1000000L};
+    od_status status = take(orthod, error);
+    for (int i = 0; i < TAKE_OVER_TRIES && status == OD_E_BUSY; i++) {
+        nanosleep(&pause, NULL);
+        status = take(orthod, error);
+    }
+    return status;
+}
+
 static od_status lock_state(program *orthod, od_error *error) {
     char path[PATH_MAX];
     const char *folder = orthod->config.state_dir;
     if (snprintf(path, sizeof path, "%s/orthod.lock", folder) >= (int)sizeof path) {
         return od_error_set(error, OD_E_TOO_LARGE, "%s: the path is too long", folder);
     }
-    orthod->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (orthod->lock < 0) {
+        orthod->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    }
     if (orthod->lock < 0) {
         return od_error_set_errno(error, errno, "state directory %s: cannot write", folder);
     }
@@ -223,8 +245,8 @@ static od_status start(program *orthod, od_error *error) {
     daemon->started_at_ms = od_clock_wall_ms();
     OD_TRY(make_folder(orthod, error));
     OD_TRY(od_notify_new(&orthod->loop, describe, orthod, &orthod->notify, error));
-    OD_TRY(od_http_new(daemon, &daemon->http, error));
-    OD_TRY(lock_state(orthod, error));
+    OD_TRY(take_over(orthod, listen_on_all, error));
+    OD_TRY(take_over(orthod, lock_state, error));
     OD_TRY(open_store(orthod, error));
     OD_TRY(od_schemas_job(&daemon->job_schema, error));
     OD_TRY(od_schemas_experiment(&daemon->experiment_schema, error));
