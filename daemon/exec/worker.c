@@ -158,6 +158,7 @@ static od_status spawn(od_worker *worker, od_error *error) {
     worker->child = true;
     worker->open_handles++; // uv_spawn makes a handle also when it fails
     int failed = uv_spawn(worker->config.loop, &worker->process, &options);
+    worker->exited = failed != 0; // without an id, a signal would go to our own group
     return failed == 0 ? OD_OK
                        : od_error_set(error, OD_E_IO, "%s: cannot start: %s",
                                       worker->config.program, uv_strerror(failed));

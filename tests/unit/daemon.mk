@@ -126,6 +126,12 @@ tests_unit_daemon_scheduling_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_scheduling_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_scheduling_test_LDADD = $(DAEMON_TEST_LIBS)
 
+daemon_tests += tests/unit/daemon/worker_test
+tests_unit_daemon_worker_test_SOURCES = tests/unit/daemon/worker_test.c $(world_sources)
+tests_unit_daemon_worker_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_worker_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_worker_test_LDADD = $(DAEMON_TEST_LIBS)
+
 daemon_tests += tests/unit/daemon/states_test
 tests_unit_daemon_states_test_SOURCES = tests/unit/daemon/states_test.c $(world_sources)
 tests_unit_daemon_states_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
