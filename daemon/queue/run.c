@@ -280,6 +280,7 @@ static void on_alive(void *ctx, od_status status, const od_error *error) {
     }
     run->gone = true;
     run->start_fault = strdup(error->text);
+    uv_timer_stop(&run->timer);
     od_log(OD_LOG_ERROR, "cannot start a worker", "job=%" PRId64 " reason=\"%s\"", run->job,
            error->text);
     od_tail_finish(run->tail);

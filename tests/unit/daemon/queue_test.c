@@ -7,6 +7,7 @@
 #include "tests/unit/daemon/world.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -601,6 +602,51 @@ static void a_new_daemon_goes_on_cancelling(void **state) {
     world_wait(w, id, OD_JOB_CANCELLED, 1);
 }
 
+// --- a database that cannot be written -----------------------------------------------------
+
+static od_status run_script(sqlite3 *db, void *ctx, od_error *error) {
+    (void)error;
+    return sqlite3_exec(db, ctx, NULL, NULL, NULL) == SQLITE_OK ? OD_OK : OD_E_DATABASE;
+}
+
+// Turns the loop until the log has a line with part.
+static void wait_for_log(world *w, int log, const char *part) {
+    char text[4096] = "";
+    size_t used = 0;
+    while (strstr(text, part) == NULL) {
+        ssize_t got = read(log, text + used, sizeof text - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+        text[used] = '\0';
+        uv_run(&w->loop, UV_RUN_ONCE);
+    }
+}
+
+// The end is tried again each second; what is asked meanwhile must not take that away.
+static void a_cancel_while_the_end_cannot_be_stored(void **state) {
+    world *w = *state;
+    int log[2];
+    int before = dup(STDERR_FILENO);
+    world_start(w, NULL);
+    int64_t id = world_submit(w, "wait", "");
+    world_wait(w, id, OD_JOB_RUNNING, 1);
+    char trigger[] = "CREATE TRIGGER no BEFORE UPDATE OF state ON jobs WHEN NEW.state = 6"
+                     " BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    char none[] = "DROP TRIGGER no";
+    assert_int_equal(world_write(w, run_script, trigger), OD_OK);
+    assert_int_equal(pipe2(log, O_NONBLOCK), 0);
+    dup2(log[1], STDERR_FILENO);
+    kill(worker_pid(w, id), SIGUSR1);
+    wait_for_log(w, log[0], "cannot store a job's end; trying again");
+    dup2(before, STDERR_FILENO);
+    assert_int_equal(world_ask(w, id, OD_QUEUE_CANCEL), OD_OK);
+    assert_int_equal(world_write(w, run_script, none), OD_OK);
+    world_wait(w, id, OD_JOB_SUCCEEDED, 1); // it had by then
+    world_assert_states(w, id, "queued starting running cancelling succeeded");
+    close(before);
+    close(log[0]);
+    close(log[1]);
+}
+
 static od_status pretend_starting(sqlite3 *db, void *ctx, od_error *error) {
     (void)ctx;
     (void)error;
@@ -684,6 +730,7 @@ int main(void) {
         TEST(a_new_daemon_cancels_an_adopted_worker),
         TEST(a_new_daemon_goes_on_cancelling),
         TEST(a_start_that_never_happened_is_no_crash),
+        TEST(a_cancel_while_the_end_cannot_be_stored),
         TEST(jobs_in_the_queue_survive_a_restart),
     };
     return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
