@@ -27,6 +27,9 @@ static od_status status_of_errno(int errnum) {
         return OD_E_NOT_FOUND;
     case EEXIST:
         return OD_E_EXISTS;
+    case ENOSPC:
+    case EDQUOT:
+        return OD_E_FULL;
     default:
         return OD_E_IO;
     }

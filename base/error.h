@@ -20,7 +20,7 @@ od_status od_error_set(od_error *error, od_status status, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 
 // The same with ": strerror(errnum)" behind the text; the status is OD_E_NO_MEMORY for ENOMEM,
-// OD_E_NOT_FOUND for ENOENT, OD_E_EXISTS for EEXIST, else OD_E_IO.
+// OD_E_NOT_FOUND for ENOENT, OD_E_EXISTS for EEXIST, OD_E_FULL for ENOSPC and EDQUOT, else OD_E_IO.
 od_status od_error_set_errno(od_error *error, int errnum, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -15,6 +15,7 @@
     X(OD_E_TOO_LARGE, "too large")                 \
     X(OD_E_CORRUPT, "corrupt data")                \
     X(OD_E_IO, "input/output error")               \
+    X(OD_E_FULL, "no space left")                  \
     X(OD_E_NO_MEMORY, "out of memory")             \
     X(OD_E_BUSY, "busy")                           \
     X(OD_E_NON_FINITE, "non-finite value")         \

@@ -94,6 +94,9 @@ od_response *od_problem_from_error(const od_request *request, const od_error *er
         return od_problem_new(request, OD_PROBLEM_WRONG_STATE, NULL, "%s", error->text);
     case OD_E_BUSY:
         return od_problem_new(request, OD_PROBLEM_UNAVAILABLE, NULL, "%s", error->text);
+    case OD_E_FULL:
+        return od_problem_new(request, OD_PROBLEM_UNAVAILABLE, NULL,
+                              "nothing was stored: the server's disk is full");
     default:
         break;
     }

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_MS = 1000 };
+enum { RETRY_MS = 1000, FULL_DISK_MS = 5000 };
 
 struct job_run {
     od_queue *queue;
@@ -38,7 +38,8 @@ struct job_run {
     bool gone;        // and that is settled: nothing of it changes any more
     od_worker_exit how;
     char *start_fault; // why the worker could not be started, or NULL
-    bool writing;      // ingest or end is with the writer
+    od_status start_status;
+    bool writing; // ingest or end is with the writer
     od_ingest ingest;
     od_event_list events; // of the end
     int64_t time_limit_s; // as its entry has it, for the writer's thread
@@ -173,19 +174,32 @@ static od_status decide_end(job_run *run, sqlite3 *db, const od_job *job, const 
     return od_jobs_step_time(db, run->job, &run->step_s, error);
 }
 
+// A full disk is no fault of the job: it goes back into the queue and waits for room.
+static od_status end_without_start(job_run *run, sqlite3 *db, od_job_state state, od_error *error) {
+    bool full = run->start_status == OD_E_FULL;
+    od_state_change change = {
+        .job = run->job, .to = OD_JOB_FAILED, .reason = run->start_fault, .code = "not_started"};
+    if (state == OD_JOB_CANCELLING) {
+        change.to = OD_JOB_CANCELLED;
+    } else if (full && state == OD_JOB_PAUSING) {
+        change.to = OD_JOB_PAUSED;
+    } else if (full) {
+        change.to = OD_JOB_QUEUED;
+        change.not_before_ms = od_clock_wall_ms() + FULL_DISK_MS;
+    }
+    run->not_before_ms = change.not_before_ms;
+    return end_with(run, db, &change, error);
+}
+
 static od_status end_work(sqlite3 *db, void *ctx, od_error *error) {
     job_run *run = ctx;
     od_job job;
     od_attempt attempt;
     OD_TRY(od_jobs_get(db, run->job, &job, error));
     if (run->start_fault != NULL) {
-        const od_state_change failed = {.job = run->job,
-                                        .to = job.state == OD_JOB_CANCELLING ? OD_JOB_CANCELLED
-                                                                             : OD_JOB_FAILED,
-                                        .reason = run->start_fault,
-                                        .code = "not_started"};
+        od_job_state state = job.state;
         od_job_fini(&job);
-        return end_with(run, db, &failed, error);
+        return end_without_start(run, db, state, error);
     }
     od_status status = od_jobs_attempt_get(db, run->job, job.attempt, &attempt, error);
     if (status == OD_OK) {
@@ -280,6 +294,7 @@ static void on_alive(void *ctx, od_status status, const od_error *error) {
     }
     run->gone = true;
     run->start_fault = strdup(error->text);
+    run->start_status = status;
     uv_timer_stop(&run->timer);
     od_log(OD_LOG_ERROR, "cannot start a worker", "job=%" PRId64 " reason=\"%s\"", run->job,
            error->text);

@@ -12,7 +12,7 @@ od_status od_sql_error(sqlite3 *db, od_error *error) {
         int code;
         od_status status;
     } map[] = {
-        {SQLITE_FULL, OD_E_IO},         {SQLITE_IOERR, OD_E_IO},
+        {SQLITE_FULL, OD_E_FULL},       {SQLITE_IOERR, OD_E_IO},
         {SQLITE_CANTOPEN, OD_E_IO},     {SQLITE_READONLY, OD_E_IO},
         {SQLITE_NOMEM, OD_E_NO_MEMORY}, {SQLITE_CORRUPT, OD_E_CORRUPT},
         {SQLITE_NOTADB, OD_E_CORRUPT},  {SQLITE_BUSY, OD_E_BUSY},

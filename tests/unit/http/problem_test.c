@@ -51,7 +51,7 @@ static void test_failures_become_problems(void **state) {
         od_status status;
         unsigned expected;
     } rows[] = {
-        {OD_E_NOT_FOUND, 404}, {OD_E_CONFLICT, 409}, {OD_E_BUSY, 503},
+        {OD_E_NOT_FOUND, 404}, {OD_E_CONFLICT, 409}, {OD_E_BUSY, 503},     {OD_E_FULL, 503},
         {OD_E_IO, 500},        {OD_E_DATABASE, 500}, {OD_E_INTERNAL, 500},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
