@@ -97,6 +97,12 @@ static void note_progress(job_run *run, const od_ingest *told) {
     queue_progressed(run->queue, entry);
 }
 
+// A worker that somebody has stopped (SIGSTOP) goes on, so that it can hear of it.
+static void ask_to_stop(job_run *run) {
+    signal_worker(run, SIGTERM);
+    signal_worker(run, SIGCONT);
+}
+
 static void ingested(void *ctx, od_status status, const od_error *error) {
     job_run *run = ctx;
     run->writing = false;
@@ -127,7 +133,7 @@ static void ingested(void *ctx, od_status status, const od_error *error) {
         queue_entered(run->queue, run->entry, OD_JOB_RUNNING);
     }
     if (run->stopping && !run->signalled) {
-        signal_worker(run, SIGTERM);
+        ask_to_stop(run);
     }
     od_tail_accept(run->tail);
 }
@@ -288,7 +294,7 @@ static void on_alive(void *ctx, od_status status, const od_error *error) {
         od_log(OD_LOG_INFO, run->adopted ? "worker adopted" : "worker started",
                "job=%" PRId64 " attempt=%" PRId64, run->job, run->entry->attempt);
         if (run->stopping) {
-            signal_worker(run, SIGTERM);
+            ask_to_stop(run);
         }
         return;
     }
@@ -378,6 +384,6 @@ void run_stop(job_run *run, od_stop_reason why) {
     }
     run->stopping = true;
     run->why = why;
-    signal_worker(run, SIGTERM);
+    ask_to_stop(run);
     uv_timer_start(&run->timer, on_grace_over, run->queue->config.stop_grace_ms, 0);
 }
