@@ -26,8 +26,11 @@ SYSTEM_TESTS += tests/system/daemon_test.py
 SYSTEM_TESTS += tests/system/orthoctl_test.py
 SYSTEM_TESTS += tests/system/quickstart_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
+SYSTEM_TESTS += tests/fault/daemon_kill_test.py
+SYSTEM_TESTS += tests/fault/disk_full_test.py
 SYSTEM_TESTS += tests/fault/kill_test.py
 SYSTEM_TESTS += tests/system/security_test.py
+SYSTEM_TESTS += tests/fault/worker_fault_test.py
 SYSTEM_TESTS += tests/system/weights_test.py
 SYSTEM_TESTS += tests/system/worker_test.py
 SYSTEM_TESTS += $(web_tests)
@@ -36,8 +39,10 @@ SYSTEM_TESTS += tests/system/systemd_test.py
 endif
 LONG_TESTS =
 LONG_TESTS += tests/system/quickstart_long.py
+LONG_TESTS += tests/fault/daemon_kill_long_test.py
 LONG_TESTS += tests/fault/kill_long_test.py
-EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py tests/system/systemd_test.py
+EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py tests/system/systemd_test.py \
+	tests/fault/harness.py tests/fault/load.py
 
 check-system: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
