@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
@@ -334,9 +335,10 @@ def main(tests, kills=0):
         path = tempfile.mkdtemp(prefix="od-fault-")
         place = Place(path, options.seed)
         place.kills = options.kills
+        begin = time.monotonic()
         try:
             test(place)
-            print(f"ok {i} - {name}", flush=True)
+            print(f"# {time.monotonic() - begin:.1f} s\nok {i} - {name}", flush=True)
         except Exception:
             failed = True
             print(f"not ok {i} - {name}", flush=True)

@@ -59,6 +59,29 @@ def test_workers_killed_at_random_moments(place):
     assert len(kills) >= place.kills // 2, kills
 
 
+def test_workers_told_to_stop_at_random_moments(place):
+    """They leave by themselves, whatever they were at. The product of matrices is long enough for many
+    signals to come in the middle of one."""
+    daemon = place.daemon().wait_ready()
+    numbers = [daemon.submit(place.spec(**LONG)) for _ in range(4)]
+    for i in range(max(1, place.kills // len(numbers))):
+        for number in numbers:
+            daemon.wait(number, lambda kind, data: kind == "metrics" and data["attempt"] == i + 1)
+        time.sleep(place.random.uniform(0, 0.3))
+        last = i + 1 >= place.kills // len(numbers)
+        for number in numbers:
+            daemon.verb(number, "cancel" if last else "pause")
+        for number in numbers:
+            daemon.wait(number, lambda kind, data: kind == "state" and data["attempt"] == i + 1 and
+                        data["state"] == ("cancelled" if last else "paused"))
+            assert place.lines(number)[-1]["type"] == "end", place.lines(number)[-1]
+            if not last:
+                daemon.verb(number, "resume")
+    for number in numbers:
+        check_curves(place, daemon, number)
+    assert daemon.said("worker ended") == daemon.said("worker ended.* status=3 signal=0"), daemon.log
+
+
 def test_a_stopped_worker_is_not_dead(place):
     """It holds its lock: its job runs, for this daemon and for the next one."""
     daemon = place.daemon().wait_ready()

@@ -379,6 +379,22 @@ def test_killed_and_resumed_is_as_if_never_killed(place):
     assert resumed.best() == whole.best() == whole.first_best()
 
 
+def test_signals_wait_for_the_end_of_a_step(place):
+    """One that comes while oneDNN computes corrupts the heap: no thread that computes may let it in."""
+    worker = place.start(place.spec(train=LONG, resources={"threads": 2}))
+    worker.wait_for_line('msg="checkpoint"')
+    masks = {}
+    for thread in os.listdir(f"/proc/{worker.process.pid}/task"):
+        with open(f"/proc/{worker.process.pid}/task/{thread}/status") as file:
+            fields = dict(line.rstrip("\n").split(":\t", 1) for line in file)
+        masks[int(thread)] = int(fields["SigBlk"], 16)
+    wanted = 1 << signal.SIGTERM - 1 | 1 << signal.SIGINT - 1
+    assert masks[worker.process.pid] & wanted == wanted, masks
+    # Those of OpenBLAS are as old as the process, and no step is made by them.
+    assert sum(mask & wanted == wanted for mask in masks.values()) >= 2, masks
+    assert worker.signal_and_wait(signal.SIGTERM) == 3
+
+
 def test_stopped_by_a_signal_and_resumed(place):
     spec = place.spec(train=LONG, checkpoint={"every_steps": 100, "keep": 1}, log={"interval": 7},
                       eval={"every_steps": 2})
