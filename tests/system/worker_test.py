@@ -888,7 +888,8 @@ def test_a_disk_with_room_again_has_later_checkpoints(place):
         worker = place.start(spec, "disk/run")
         worker.wait_for_line('msg="checkpoint" step=6\n')
         disk.fill(20 * 1024)
-        worker.wait_for_line("of step 60 could not be saved")
+        # Which one it is depends on how far the worker was by then: what a page holds of its lines.
+        worker.wait_for_line("the checkpoint of step")
         os.unlink(f"{disk.path}/ballast")
         worker.wait_for_line('msg="checkpoint" step=')
         while os.read(worker.reader, 4096):
