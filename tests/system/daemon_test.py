@@ -174,13 +174,17 @@ class Place:
         return paths
 
     def wait_line(self, number, test):
-        """Waits for a line of events.ndjson, with or without a daemon."""
+        """Waits for a line of events.ndjson, with or without a daemon, as long as the worker lives."""
         path = f"{self.state}/runs/{number}/events.ndjson"
-        with subprocess.Popen(["tail", "-n", "+1", "-f", path], stdout=subprocess.PIPE) as tail:
+        command = ["tail", "-n", "+1", "-f", f"--pid={self.pid(number)}", path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as tail:
             try:
-                return next(line for line in map(json.loads, tail.stdout) if test(line))
+                for line in map(json.loads, tail.stdout):
+                    if test(line):
+                        return line
             finally:
                 tail.kill()
+        raise AssertionError(f"the worker of run {number} ended: {self.lines(number)[-2:]}")
 
     def is_alive(self, number):
         with open(f"{self.state}/runs/{number}/lock") as lock:
