@@ -30,9 +30,9 @@ typedef struct od_daemon {
     od_auth *auth;                // NULL: everybody may do everything
     od_schema *job_schema;        // schemas/job.schema.json
     od_schema *experiment_schema; // schemas/experiment.schema.json
-    int64_t started_at_ms;
-    bool ready;    // the state of every job is known
-    bool stopping; // no new work is accepted
+    int64_t started_ns;           // monotonic
+    bool ready;                   // the state of every job is known
+    bool stopping;                // no new work is accepted
 } od_daemon;
 
 #endif

@@ -242,7 +242,7 @@ static od_status start(program *orthod, od_error *error) {
     od_daemon *daemon = &orthod->daemon;
     daemon->loop = &orthod->loop;
     daemon->config = &orthod->config;
-    daemon->started_at_ms = od_clock_wall_ms();
+    daemon->started_ns = od_clock_monotonic_ns();
     OD_TRY(make_folder(orthod, error));
     OD_TRY(od_notify_new(&orthod->loop, describe, orthod, &orthod->notify, error));
     OD_TRY(take_over(orthod, listen_on_all, error));

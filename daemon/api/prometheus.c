@@ -77,7 +77,7 @@ void od_api_prometheus_serve(od_request *request) {
     if (call != NULL) {
         call->cpu = od_queue_devices(daemon->queue)->items[0];
         call->streams = od_hub_subscribers(daemon->hub);
-        call->uptime_ms = od_clock_wall_ms() - daemon->started_at_ms;
+        call->uptime_ms = (od_clock_monotonic_ns() - daemon->started_ns) / 1000000;
         od_api_read(&call->base, read_prometheus);
     }
 }

@@ -13,11 +13,12 @@
 
 enum { SESSIONS_MAX = 256, SESSION_S = 7 * 24 * 3600, ID_BYTES = 65, NAME_BYTES = 16 };
 
-// Of a session that never was, until_ms is 0.
+// Of a session that never was, until_ns is 0. It is monotonic: setting the clock ends no session and
+// lengthens none.
 typedef struct session {
     uint8_t id[OD_TOKEN_HASH_BYTES]; // the cookie's hash: memory alone opens no session
     uint8_t token[OD_TOKEN_HASH_BYTES];
-    int64_t until_ms;
+    int64_t until_ns;
 } session;
 
 struct od_auth {
@@ -119,10 +120,10 @@ static session *find_session(od_auth *auth, const char *header) {
         return NULL;
     }
     od_token_hash(id, hash);
-    int64_t now = od_clock_wall_ms();
+    int64_t now = od_clock_monotonic_ns();
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         session *one = &auth->sessions[i];
-        if (memeql_sec(one->id, hash, sizeof hash) != 0 && one->until_ms > now) {
+        if (memeql_sec(one->id, hash, sizeof hash) != 0 && one->until_ns > now) {
             found = one;
         }
     }
@@ -164,13 +165,13 @@ od_status od_auth_login(od_auth *auth, const char *secret, bool encrypted,
     OD_TRY(od_token_make_secret("", id, sizeof id, error));
     session *oldest = &auth->sessions[0];
     for (size_t i = 1; i < SESSIONS_MAX; i++) {
-        if (auth->sessions[i].until_ms < oldest->until_ms) {
+        if (auth->sessions[i].until_ns < oldest->until_ns) {
             oldest = &auth->sessions[i];
         }
     }
     od_token_hash(id, oldest->id);
     memcpy(oldest->token, hash, sizeof hash);
-    oldest->until_ms = od_clock_wall_ms() + (int64_t)SESSION_S * 1000;
+    oldest->until_ns = od_clock_monotonic_ns() + (int64_t)SESSION_S * 1000000000;
     print_cookie(auth, id, SESSION_S, encrypted, cookie);
     return OD_OK;
 }
