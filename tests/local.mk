@@ -26,7 +26,9 @@ SYSTEM_TESTS += tests/system/daemon_test.py
 SYSTEM_TESTS += tests/system/orthoctl_test.py
 SYSTEM_TESTS += tests/system/quickstart_test.py
 SYSTEM_TESTS += tests/system/readme_test.py
+SYSTEM_TESTS += tests/fault/clock_test.py
 SYSTEM_TESTS += tests/fault/daemon_kill_test.py
+SYSTEM_TESTS += tests/fault/daemon_start_test.py
 SYSTEM_TESTS += tests/fault/disk_full_test.py
 SYSTEM_TESTS += tests/fault/kill_test.py
 SYSTEM_TESTS += tests/system/security_test.py
@@ -42,7 +44,7 @@ LONG_TESTS += tests/system/quickstart_long.py
 LONG_TESTS += tests/fault/daemon_kill_long_test.py
 LONG_TESTS += tests/fault/kill_long_test.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py tests/system/systemd_test.py \
-	tests/fault/harness.py tests/fault/load.py
+	tests/fault/harness.py tests/fault/load.py tests/fault/shifted_clock.c
 
 check-system: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SYSTEM_TESTS)'
