@@ -11,6 +11,7 @@ extern const od_command od_command_compare;
 extern const od_command od_command_datasets;
 extern const od_command od_command_delete;
 extern const od_command od_command_devices;
+extern const od_command od_command_drain;
 extern const od_command od_command_experiments;
 extern const od_command od_command_export;
 extern const od_command od_command_list;
@@ -23,6 +24,7 @@ extern const od_command od_command_set;
 extern const od_command od_command_show;
 extern const od_command od_command_submit;
 extern const od_command od_command_summary;
+extern const od_command od_command_undrain;
 extern const od_command od_command_watch;
 
 #endif

@@ -10,6 +10,9 @@ static const od_row_cell cells[] = {
     {{"SLOTS", true}, "slots"},
     {{"FREE", true}, "slots_free"},
     {{"THREADS", true}, "default_threads"},
+    {{"MEMORY", true}, "memory_for_runs_bytes"},
+    {{"FREE", true}, "memory_free_bytes"},
+    {{"DRAINED", false}, "drained"},
 };
 
 static od_status show(od_cli *cli, const cJSON *answer) {

@@ -86,6 +86,11 @@ static void add_description(od_table *table, const cJSON *job) {
     add_text(table, "name", od_value_text(job, "name"));
     add_text(table, "state", od_value_text(job, "state"));
     add_text(table, "reason", od_value_text(job, "reason"));
+    if (cJSON_IsObject(member(job, "waiting"))) {
+        add_text(table, "waits", od_value_text(member(job, "waiting"), "detail"));
+    }
+    add_text(table, "starts about", od_value_text(job, "expected_start_at"));
+    add_text(table, "ends about", od_value_text(job, "expected_end_at"));
     add_value(table, "experiment", member(job, "experiment"));
     add_value(table, "variant", member(job, "variant"));
     add_text(table, "connection", od_value_text(job, "connection"));

@@ -11,6 +11,7 @@ libcli_a_SOURCES = \
 	cli/compare.c \
 	cli/datasets.c \
 	cli/devices.c \
+	cli/drain.c \
 	cli/experiments.c \
 	cli/export.c \
 	cli/help.c \

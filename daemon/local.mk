@@ -17,7 +17,9 @@ libdaemon_a_SOURCES = \
 	daemon/memory.c daemon/memory.h \
 	daemon/notify.c daemon/notify.h \
 	daemon/queue/ask.c \
+	daemon/queue/drain.c \
 	daemon/queue/end.c daemon/queue/end.h \
+	daemon/queue/explain.c \
 	daemon/queue/ingest.c daemon/queue/ingest.h \
 	daemon/queue/internal.h \
 	daemon/queue/placement.c daemon/queue/placement.h \

@@ -37,6 +37,7 @@ web_tests = \
 	tests/web/unit/files.mjs \
 	tests/web/unit/format.mjs \
 	tests/web/unit/palette.mjs \
+	tests/web/unit/parts.mjs \
 	tests/web/unit/points.mjs \
 	tests/web/unit/route.mjs \
 	tests/web/unit/run.mjs \

@@ -4,6 +4,7 @@
 #include "daemon/api/handlers.h"
 #include "daemon/api/job_json.h"
 #include "daemon/api/reply.h"
+#include "daemon/api/waiting_json.h"
 #include "daemon/http/url.h"
 
 #include "base/json.h"
@@ -30,12 +31,14 @@ typedef struct list_call {
     od_jobs_filter filter;
     char *label; // "key\0value", which the filter points into
     char *query; // of the link to the next page, without the cursor
+    od_explanations *explanations;
 } list_call;
 
 static void fini_list(od_api_call *base) {
     list_call *call = (list_call *)base;
     free(call->label);
     free(call->query);
+    free(call->explanations);
 }
 
 static unsigned read_states(od_request *request) {
@@ -114,12 +117,14 @@ static bool copy_query(list_call *call) {
     return true;
 }
 
-static od_status add_short_job(sqlite3 *db, const od_job *job, cJSON *list, od_error *error) {
+static od_status add_short_job(const list_call *call, sqlite3 *db, const od_job *job, cJSON *list,
+                               od_error *error) {
     od_series_list series = {0};
     OD_TRY(od_points_series(db, job->id, &series, error));
     cJSON *item = od_job_json_short(job, &series);
     od_series_list_fini(&series);
-    return od_api_append(list, item)
+    return od_api_append(list, item) &&
+                   od_waiting_json_add(item, od_explanations_find(call->explanations, job->id))
                ? OD_OK
                : od_error_set(error, OD_E_NO_MEMORY, "no memory for a list of jobs");
 }
@@ -146,7 +151,7 @@ static od_status read_list(sqlite3 *db, void *ctx, od_error *error) {
     cJSON *list = cJSON_AddArrayToObject(body, "jobs");
     od_status status = OD_OK;
     for (size_t i = 0; i < count && status == OD_OK; i++) {
-        status = add_short_job(db, &jobs.items[i], list, error);
+        status = add_short_job(call, db, &jobs.items[i], list, error);
     }
     if (status == OD_OK) {
         call->base.response =
@@ -172,6 +177,11 @@ void od_api_jobs_serve_list(od_request *request) {
         return;
     }
     call->filter = filter;
+    call->explanations = od_queue_explain(od_api_daemon(request)->queue);
+    if (call->explanations == NULL) {
+        od_api_finish(&call->base, NULL);
+        return;
+    }
     if (keep_label(call, label) && copy_query(call)) {
         od_api_read(&call->base, read_list);
     }

@@ -5,6 +5,7 @@
 #include "daemon/api/api.h"
 #include "daemon/api/experiment_json.h"
 #include "daemon/api/job_json.h"
+#include "daemon/api/waiting_json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,8 +21,16 @@ static od_status render(sqlite3 *db, int64_t id, read_json read, char **out, od_
     return *out != NULL ? OD_OK : od_error_set(error, OD_E_NO_MEMORY, "no memory for an answer");
 }
 
+// Of a job that is just being made nothing is known yet of what it waits for.
+static od_status read_new_job(sqlite3 *db, int64_t id, cJSON **out, od_error *error) {
+    OD_TRY(od_job_json_read(db, id, out, error));
+    return od_waiting_json_add(*out, NULL)
+               ? OD_OK
+               : od_error_set(error, OD_E_NO_MEMORY, "no memory for a job");
+}
+
 static od_status render_job(sqlite3 *db, int64_t id, char **out, od_error *error) {
-    return render(db, id, od_job_json_read, out, error);
+    return render(db, id, read_new_job, out, error);
 }
 
 static od_status render_experiment(sqlite3 *db, int64_t id, char **out, od_error *error) {
@@ -69,12 +78,28 @@ typedef struct reply_call {
     od_reply_kind kind;
     int64_t id;
     unsigned status;
+    od_explanations *explanations; // of a job
 } reply_call;
+
+static void fini_reply(od_api_call *base) {
+    free(((reply_call *)base)->explanations);
+}
+
+static od_status render_explained(sqlite3 *db, const reply_call *call, char **out,
+                                  od_error *error) {
+    cJSON *job = NULL;
+    OD_TRY(od_job_json_read(db, call->id, &job, error));
+    bool whole = od_waiting_json_add(job, od_explanations_find(call->explanations, call->id));
+    *out = whole ? od_json_print(job) : NULL;
+    cJSON_Delete(job);
+    return *out != NULL ? OD_OK : od_error_set(error, OD_E_NO_MEMORY, "no memory for an answer");
+}
 
 static od_status read_reply(sqlite3 *db, void *ctx, od_error *error) {
     reply_call *call = ctx;
     char *body = NULL;
-    OD_TRY(kinds[call->kind].render(db, call->id, &body, error));
+    OD_TRY(call->explanations != NULL ? render_explained(db, call, &body, error)
+                                      : kinds[call->kind].render(db, call->id, &body, error));
     call->base.response = od_response_take(call->status, "application/json", body, strlen(body));
     if (call->status == 201) {
         call->base.response = with_location(call->base.response, call->kind, call->id);
@@ -83,9 +108,12 @@ static od_status read_reply(sqlite3 *db, void *ctx, od_error *error) {
 }
 
 void od_reply(od_request *request, unsigned status, od_reply_kind kind, int64_t id) {
-    reply_call *call = od_api_call_new(request, sizeof *call, NULL);
+    reply_call *call = od_api_call_new(request, sizeof *call, fini_reply);
     if (call == NULL) {
         return;
+    }
+    if (kind == OD_REPLY_JOB) {
+        call->explanations = od_queue_explain(od_api_daemon(request)->queue);
     }
     call->kind = kind;
     call->id = id;

@@ -145,6 +145,7 @@ static od_status verb_work(sqlite3 *db, void *ctx, od_error *error) {
 static void enter(ask_request *request) {
     od_queue *queue = request->queue;
     if (request->entry != NULL) {
+        queue_learn(queue, request->entry);
         if (roster_add(&queue->roster, request->entry) != OD_OK) {
             od_log(OD_LOG_ERROR, "no memory to queue a job; restart orthod", "job=%" PRId64,
                    request->job);

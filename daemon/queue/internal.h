@@ -113,6 +113,9 @@ od_status queue_step_work(sqlite3 *db, void *ctx, od_error *error) OD_MUST_CHECK
 void queue_step_failed(const queue_step *step, roster_entry *entry, od_status status,
                        const od_error *error);
 
+// A committed drain arrives at the table; device "": the whole server.
+void queue_set_drained(od_queue *queue, const char *device, bool drained);
+
 // Starts what can be started, and has room made for what may ask for it.
 void queue_schedule(od_queue *queue);
 void queue_schedule_later(od_queue *queue);
@@ -136,6 +139,8 @@ od_status run_adopt(od_queue *queue, roster_entry *entry, od_error *error) OD_MU
 void run_stop(job_run *run, od_stop_reason why);
 // A run has told how far it is: what that says of others like it.
 void queue_progressed(od_queue *queue, const roster_entry *entry);
+// What is known of a job that comes into the roster from others that run.
+void queue_learn(od_queue *queue, roster_entry *entry);
 // Lets go; the worker lives on.
 void run_close(job_run *run);
 

@@ -125,6 +125,8 @@ typedef struct queue_load {
     job_roster roster;
     int64_t *removals;
     size_t removal_count;
+    od_drained *drained;
+    size_t drained_count;
 } queue_load;
 
 static od_status load_work(sqlite3 *db, void *ctx, od_error *error) {
@@ -133,6 +135,7 @@ static od_status load_work(sqlite3 *db, void *ctx, od_error *error) {
     const od_jobs_filter filter = {.states = ((1u << OD_JOB_STATES) - 1) & ~ended};
     od_job_list jobs;
     OD_TRY(od_jobs_removals(db, &loading->removals, &loading->removal_count, error));
+    OD_TRY(od_jobs_drained(db, &loading->drained, &loading->drained_count, error));
     OD_TRY(od_jobs_list(db, &filter, &jobs, error));
     od_status status = OD_OK;
     for (size_t i = 0; i < jobs.count && status == OD_OK; i++) {
@@ -181,6 +184,11 @@ static void loaded(void *ctx, od_status status, const od_error *error) {
     for (size_t i = 0; i < loading->removal_count; i++) {
         queue_remove_files(queue, loading->removals[i]);
     }
+    for (size_t i = 0; i < loading->drained_count; i++) {
+        queue_set_drained(queue, loading->drained[i].device, true);
+        free(loading->drained[i].device);
+    }
+    free(loading->drained);
     free(loading->removals);
     free(loading);
     queue->unsettled = 1; // this function

@@ -129,6 +129,34 @@ void od_queue_delete(od_queue *queue, int64_t job, od_store_done done, void *ctx
 // The devices with what is free of them. Borrowed until the next turn of the loop.
 const od_device_table *od_queue_devices(const od_queue *queue);
 
+// Devices take no new runs until they are undrained, also after a restart; those that run there go on.
+// device NULL: the whole server. OD_E_NOT_FOUND: there is no such device.
+void od_queue_drain(od_queue *queue, const char *device, bool on, od_store_done done, void *ctx);
+// The whole server is.
+bool od_queue_is_drained(const od_queue *queue);
+
+// Why a job waits, and when it is expected to start and to end.
+typedef struct od_explanation {
+    int64_t job;
+    od_wait_code code;
+    int64_t by;       // the job that it waits for; 0: none
+    int64_t until_ms; // of OD_WAIT_BACKOFF; wall time
+    int64_t position; // among the queued ones, 1 is the next; 0: it is not queued
+    char detail[360]; // a sentence; "": it does not wait
+    int64_t start_ms; // expected; wall time; 0: not known
+    int64_t end_ms;
+} od_explanation;
+
+typedef struct od_explanations {
+    size_t count;
+    od_explanation items[]; // of all jobs that have not ended, in the order of the queue
+} od_explanations;
+
+// A copy, to be freed. NULL: no memory.
+od_explanations *od_queue_explain(od_queue *queue);
+// NULL: nothing is known of that job.
+const od_explanation *od_explanations_find(const od_explanations *list, int64_t job);
+
 typedef struct od_queue_load {
     size_t running; // jobs with a worker
     size_t queued;

@@ -174,25 +174,39 @@ static void start_job(od_queue *queue, roster_entry *entry, od_device_set device
 
 // --- what is known of runs that are alike --------------------------------------------------
 
-void queue_progressed(od_queue *queue, const roster_entry *entry) {
-    double step_s = entry->eta_s / (double)(entry->steps - entry->step);
-    if (entry->likeness == 0 || entry->steps <= entry->step || isnan(step_s)) {
-        return;
+static bool is_active(const roster_entry *entry) {
+    return od_states_active(entry->state) || entry->devices != 0;
+}
+
+// Seconds a step by what its worker said last; NaN: it did not, or there is nothing to learn from it.
+static double pace_of(const roster_entry *entry) {
+    return entry->likeness != 0 && is_active(entry) && entry->steps > entry->step
+               ? entry->eta_s / (double)(entry->steps - entry->step)
+               : (double)NAN;
+}
+
+static void learn(roster_entry *entry, const roster_entry *from) {
+    double step_s = pace_of(from);
+    if (entry->likeness == from->likeness && !isnan(step_s) &&
+        (isnan(entry->step_s) || entry->step_s_live)) {
+        entry->step_s = step_s;
+        entry->step_s_live = true;
     }
+}
+
+void queue_progressed(od_queue *queue, const roster_entry *entry) {
+    for (size_t i = 0; i < queue->roster.count && !isnan(pace_of(entry)); i++) {
+        learn(queue->roster.items[i], entry);
+    }
+}
+
+void queue_learn(od_queue *queue, roster_entry *entry) {
     for (size_t i = 0; i < queue->roster.count; i++) {
-        roster_entry *other = queue->roster.items[i];
-        if (other->likeness == entry->likeness && (isnan(other->step_s) || other->step_s_live)) {
-            other->step_s = step_s;
-            other->step_s_live = true;
-        }
+        learn(entry, queue->roster.items[i]);
     }
 }
 
 // --- the decision --------------------------------------------------------------------------
-
-static bool is_active(const roster_entry *entry) {
-    return od_states_active(entry->state) || entry->devices != 0;
-}
 
 // By what its worker said, else by what steps took before.
 static double rest_of(const roster_entry *entry, int64_t now_ms) {

@@ -122,7 +122,8 @@ od_status od_states_change(sqlite3 *db, const od_state_change *change, od_event_
     }
     OD_TRY(od_sql_run(db, updates[change->to],
                       OD_SQL(od_sql_i(change->job), od_sql_i(change->to), od_sql_t(change->reason),
-                             od_sql_i(now_ms), od_sql_i(change->crashed), od_sql_t(change->code),
+                             od_sql_i(now_ms), od_sql_i(change->crashed),
+                             od_sql_t(change->reason != NULL ? change->code : NULL),
                              od_sql_i(change->not_before_ms)),
                       error));
     OD_TRY(change_attempt(db, change, &job, now_ms, error));

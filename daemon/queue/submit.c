@@ -336,6 +336,9 @@ static od_status submit_work(sqlite3 *db, void *ctx, od_error *error) {
 static void enter_all(submission *submit) {
     od_queue *queue = submit->queue;
     for (size_t i = 0; i < submit->count; i++) {
+        if (submit->entries[i] != NULL) {
+            queue_learn(queue, submit->entries[i]);
+        }
         if (submit->entries[i] != NULL && roster_add(&queue->roster, submit->entries[i]) != OD_OK) {
             od_log(OD_LOG_ERROR, "no memory to queue a job; restart orthod", "job=%" PRId64,
                    submit->ids[i]);

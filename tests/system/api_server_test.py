@@ -12,7 +12,7 @@ import tempfile
 
 from api import (
     ask, cancel, context, Daemon, equal, expect, expect_problem, finished_job, get, job, main,
-    post, SOURCES, spec, test, WAIT_S,
+    post, SOURCES, spec, test, wait_for_state, WAIT_S,
 )
 
 
@@ -22,7 +22,7 @@ from api import (
 @test
 def health_and_readiness():
     equal(expect(ask("GET", "/healthz"), 200).json(), {"status": "ok"})
-    equal(expect(ask("GET", "/readyz?x=1"), 200).json(), {"status": "ready"})
+    equal(expect(ask("GET", "/readyz?x=1"), 200).json(), {"status": "ready", "drained": False})
 
 
 @test
@@ -271,6 +271,49 @@ def a_dry_run_asks_the_queue():
     expect_problem(post("/jobs?dry_run=true", spec(queue={"after": [999999]})), 422, "invalid-spec",
                    ["/queue/after/0"])
     expect(post("/jobs?dry_run=true", spec(queue={"after": [finished_job()]})), 200)
+
+
+@test
+def what_is_drained_starts_nothing_and_jobs_say_so():
+    equal(expect(post("/devices/cpu/drain"), 200).json()["devices"][0]["drained"], True)
+    made = expect(post("/jobs", spec("drained")), 201).json()
+    equal((made["waiting"], made["expected_start_at"], made["attempts"]), (None, None, []))
+    waiting = job(made["id"])["waiting"]
+    equal((waiting["code"], waiting["job"], waiting["until"], waiting["position"]),
+          ("drained", None, None, 1))
+    listed = expect(get("/jobs?state=queued"), 200).json()["jobs"][0]
+    equal((listed["id"], listed["waiting"]), (made["id"], waiting))
+    equal(expect(post("/drain"), 200).json()["drained"], True)
+    equal(expect(ask("GET", "/readyz"), 200).json(), {"status": "ready", "drained": True})
+    expect(post("/devices/cpu/undrain"), 200)
+    assert "server" in job(made["id"])["waiting"]["detail"]
+    equal(expect(post("/undrain"), 200).json()["drained"], False)
+    wait_for_state(made["id"], "succeeded")
+    done = job(made["id"])
+    equal((done["waiting"], done["expected_end_at"], done["reason_code"]), (None, None, None))
+    equal([(one["attempt"], one["from_step"], one["devices"], one["code"])
+           for one in done["attempts"]], [(1, 0, ["cpu"], "succeeded")])
+    expect_problem(post("/devices/none/drain"), 404, "not-found")
+
+
+@test
+def a_run_that_no_device_can_hold_is_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = Daemon(folder, "--memory", "64M")
+        before, context.daemon = context.daemon, daemon
+        try:
+            deep = {"arch": "vit", "preset": "N"}
+            large = spec(model=deep, train={"epochs": 1, "batch_size": 640})
+            for path in ("/jobs?dry_run=true", "/jobs"):
+                problem = expect_problem(post(path, large), 422, "invalid-spec",
+                                         ["/train/batch_size"])
+                assert "gives 0.06 GiB" in problem["errors"][0]["detail"], problem
+            expect_problem(post("/experiments", {"base": spec(model=deep), "vary": {
+                "train.batch_size": [16, 640]}}), 422, "invalid-spec",
+                ["/vary/train.batch_size/1"])
+        finally:
+            context.daemon = before
+            daemon.stop()
 
 
 @test

@@ -196,7 +196,7 @@ def ready_comes_when_it_answers(place):
     daemon = place.notifying()
     first = place.manager.recv(4096).decode().splitlines()
     assert first == ["READY=1", "STATUS=0 running, 0 queued"], first
-    assert get(daemon.addresses()[0]) == (200, {"status": "ready"})
+    assert get(daemon.addresses()[0]) == (200, {"status": "ready", "drained": False})
 
 
 @test

@@ -53,6 +53,12 @@ tests_unit_daemon_events_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
 tests_unit_daemon_events_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
 tests_unit_daemon_events_test_LDADD = $(DAEMON_TEST_LIBS)
 
+daemon_tests += tests/unit/daemon/explain_test
+tests_unit_daemon_explain_test_SOURCES = tests/unit/daemon/explain_test.c $(world_sources)
+tests_unit_daemon_explain_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)
+tests_unit_daemon_explain_test_CFLAGS = $(DAEMON_TEST_CFLAGS)
+tests_unit_daemon_explain_test_LDADD = $(DAEMON_TEST_LIBS)
+
 daemon_tests += tests/unit/daemon/filesystem_test
 tests_unit_daemon_filesystem_test_SOURCES = tests/unit/daemon/filesystem_test.c tests/unit/scratch.h
 tests_unit_daemon_filesystem_test_CPPFLAGS = $(DAEMON_TEST_CPPFLAGS)

@@ -6,8 +6,8 @@ import { h, setChildren, setText } from "./dom.js";
 import { ago, bytes, duration, fromWire, grouped, number, percent, plainText } from "./format.js";
 import { onFrame, throttle } from "./frame.js";
 import { hue, mix } from "./palette.js";
-import { cancelButton, connectionChip, doneShare, progressBar, runTime, stateBadge, timesText,
-    variantText, wholePercent } from "./parts.js";
+import { cancelButton, connectionChip, doneShare, etaText, progressBar, runTime, stateBadge,
+    timesText, variantText, wholePercent, whyText } from "./parts.js";
 import { emptyCurve } from "./points.js";
 import { formatHash, parseList, parseRange } from "./route.js";
 import { Run } from "./run.js";
@@ -228,8 +228,9 @@ export class JobPage {
         this.bar?.update(share, job.state);
         setText(/** @type {HTMLElement} */ (this.share), wholePercent(share));
         const reason = /** @type {HTMLElement} */ (this.reason);
-        reason.hidden = !job.reason;
-        setText(reason, job.reason ?? "");
+        const why = [whyText(job), job.state === "queued" ? etaText(job) : ""].filter((text) => text).join(", ");
+        reason.hidden = why === "";
+        setText(reason, why);
         this.#updateFacts(job);
         this.#updateSibling(job);
         if (job.spec !== undefined && !this.#hadSpec) {

@@ -4,7 +4,7 @@
 import { h, setChildren, setText } from "./dom.js";
 import { ago, fromWire, number, percent } from "./format.js";
 import { formatHash, parseList } from "./route.js";
-import { cancelButton, connectionChip, copyable, doneShare, etaText, progressBar, stateBadge, timesText, variantText,
+import { cancelButton, connectionChip, copyable, doneShare, etaText, progressBar, stateBadge, timesText, variantText, whyText,
     wholePercent } from "./parts.js";
 import { armLabel } from "./series.js";
 import { meanStd } from "./stats.js";
@@ -54,7 +54,7 @@ function jobRow(first, app, select) {
         h("td", { class: "action" }, cancel.element));
     const update = (/** @type {Job} */ job) => {
         state.update(job.state);
-        state.element.title = job.reason ?? "";
+        state.element.title = whyText(job);
         setText(link, job.name || `job ${job.id}`);
         setText(variant, variantText(job));
         setText(model, job.model ?? "");

@@ -56,10 +56,26 @@ export function wholePercent(share) {
     return `${Math.floor(100 * share)} %`;
 }
 
-/** @param {Job} job */
-export function etaText(job) {
+/**
+ * How long a job still runs, or when one that waits is expected to start.
+ * @param {Job} job
+ * @param {number} [now] in milliseconds
+ */
+export function etaText(job, now = Date.now()) {
+    if (job.state === "queued" && job.expected_start_at) {
+        return `in ${duration(Math.max(0, Date.parse(job.expected_start_at) - now) / 1000)}`;
+    }
     return job.state === "running" && job.progress?.eta_s !== null && job.progress?.eta_s !== undefined
         ? duration(job.progress.eta_s) : "";
+}
+
+/**
+ * Why a job is in its state, or why it waits.
+ * @param {Job} job
+ */
+export function whyText(job) {
+    const waits = job.state === "queued" || job.state === "paused" ? job.waiting?.detail : null;
+    return [job.reason, waits].filter((text) => text).join("; ");
 }
 
 /**

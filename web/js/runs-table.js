@@ -3,7 +3,7 @@
 // the focus never lands on a row that has just been replaced.
 import { h, setChildren, setText, swatch } from "./dom.js";
 import { formatHash } from "./route.js";
-import { connectionChip, doneShare, etaText, progressBar, stateBadge, wholePercent } from "./parts.js";
+import { connectionChip, doneShare, etaText, progressBar, stateBadge, wholePercent, whyText } from "./parts.js";
 
 /** @typedef {import("./types.js").Job} Job */
 
@@ -57,7 +57,7 @@ function runRow({ id, connection }, actions) {
         }
         setText(link, job.name || `job ${id}`);
         state.update(job.state);
-        state.element.title = job.reason ?? "";
+        state.element.title = whyText(job);
         bar.update(doneShare(job), job.state);
         setText(share, wholePercent(doneShare(job)));
         setText(eta, etaText(job));

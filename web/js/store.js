@@ -47,6 +47,8 @@ export function applyEvent(job, event) {
         job.state = data.state;
         job.reason = data.reason;
         job.attempt = data.attempt;
+        job.waiting = null; // until the list is fetched again
+        job.expected_start_at = null;
         if (ENDED.has(data.state)) {
             job.ended_at ??= data.at;
         } else if (data.state === "running") {
@@ -116,12 +118,18 @@ export class Store {
         if (job !== undefined) {
             applyEvent(job, event);
             this.#touch(job.id);
-        } else if (event.type === "state" && this.loaded) {
+        }
+        // A change of one job is news for those that wait, and an unknown one is new.
+        if (event.type === "state" && this.loaded && (job === undefined || this.#someoneWaits())) {
             this.#loadNew();
         }
         if (event.type === "state" && job?.experiment) {
             this.#recount(job.experiment);
         }
+    }
+
+    #someoneWaits() {
+        return [...this.jobs.values()].some((job) => job.state === "queued");
     }
 
     /**

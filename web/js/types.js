@@ -47,6 +47,9 @@
  * @property {Record<string, unknown>|null} variant
  * @property {State} state
  * @property {string|null} reason
+ * @property {{code: string, detail: string, job: number|null, until: string|null, position: number|null}|null} [waiting]
+ * @property {string|null} [expected_start_at]
+ * @property {string|null} [expected_end_at]
  * @property {number} attempt
  * @property {Progress|null} progress
  * @property {string} created_at
