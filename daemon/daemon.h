@@ -15,9 +15,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-typedef struct od_hub od_hub;   // daemon/sse/hub.h
-typedef struct od_http od_http; // daemon/http/server.h
-typedef struct od_auth od_auth; // daemon/http/auth.h
+typedef struct od_hub od_hub;     // daemon/sse/hub.h
+typedef struct od_http od_http;   // daemon/http/server.h
+typedef struct od_auth od_auth;   // daemon/http/auth.h
+typedef struct od_cache od_cache; // daemon/api/cache.h
 
 typedef struct od_daemon {
     uv_loop_t *loop;
@@ -28,6 +29,7 @@ typedef struct od_daemon {
     od_planner *planner;
     od_http *http;
     od_auth *auth;                // NULL: everybody may do everything
+    od_cache *cache;              // of answers
     od_schema *job_schema;        // schemas/job.schema.json
     od_schema *experiment_schema; // schemas/experiment.schema.json
     int64_t started_ns;           // monotonic

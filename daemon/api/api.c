@@ -2,6 +2,7 @@
 #include "daemon/api/api.h"
 
 #include "base/json.h"
+#include "daemon/api/cache.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -149,6 +150,11 @@ void od_api_fail(od_api_call *call, const od_error *error) {
 
 static void on_read(void *ctx, od_status status, const od_error *error) {
     od_api_call *call = ctx;
+    if (status == OD_OK && call->keep) {
+        const od_daemon *daemon = od_api_daemon(call->request);
+        od_cache_keep(daemon->cache, od_request_target(call->request), call->generation,
+                      uv_now(daemon->loop), call->response);
+    }
     if (status == OD_OK) {
         od_api_finish(call, call->response);
     } else {
@@ -158,6 +164,19 @@ static void on_read(void *ctx, od_status status, const od_error *error) {
 
 void od_api_read(od_api_call *call, od_store_work work) {
     od_store_read(od_api_daemon(call->request)->store, work, on_read, call);
+}
+
+void od_api_read_cached(od_api_call *call, od_store_work work) {
+    const od_daemon *daemon = od_api_daemon(call->request);
+    call->generation = od_store_generation(daemon->store);
+    od_response *known = od_cache_find(daemon->cache, od_request_target(call->request),
+                                       call->generation, uv_now(daemon->loop));
+    if (known != NULL) {
+        od_api_finish(call, known);
+        return;
+    }
+    call->keep = true;
+    od_api_read(call, work);
 }
 
 // --- building ---------------------------------------------------------------------------------

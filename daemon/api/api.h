@@ -45,6 +45,8 @@ typedef struct od_api_call {
     od_request *request;
     od_response *response;                  // set by the work function, unless it fails
     void (*fini)(struct od_api_call *call); // may be NULL
+    bool keep;                              // od_api_read_cached keeps the answer
+    uint64_t generation;                    // of the store when the reading began
 } od_api_call;
 
 // size bytes of zeros with request and fini filled in; NULL: no memory, and it has answered.
@@ -53,6 +55,10 @@ void *od_api_call_new(od_request *request, size_t size, void (*fini)(od_api_call
 // Runs work(db, call) on a pool thread, then answers with call->response, or with the problem that
 // the failure stands for. Takes call.
 void od_api_read(od_api_call *call, od_store_work work);
+
+// The same for a GET whose answer depends on its target and the database alone (and a little on the
+// clock): while nothing is committed it is read once (cache.h).
+void od_api_read_cached(od_api_call *call, od_store_work work);
 
 // Answers and frees call. response NULL stands for "no memory".
 void od_api_finish(od_api_call *call, od_response *response);

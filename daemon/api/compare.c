@@ -133,5 +133,5 @@ void od_api_compare_serve(od_request *request) {
         od_api_finish(&call->base, NULL);
         return;
     }
-    od_api_read(&call->base, read_compare);
+    od_api_read_cached(&call->base, read_compare);
 }

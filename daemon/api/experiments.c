@@ -43,6 +43,6 @@ static od_status read_list(sqlite3 *db, void *ctx, od_error *error) {
 void od_api_experiments_serve_list(od_request *request) {
     od_api_call *call = od_api_call_new(request, sizeof *call, NULL);
     if (call != NULL) {
-        od_api_read(call, read_list);
+        od_api_read_cached(call, read_list);
     }
 }

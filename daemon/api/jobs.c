@@ -183,7 +183,7 @@ void od_api_jobs_serve_list(od_request *request) {
         return;
     }
     if (keep_label(call, label) && copy_query(call)) {
-        od_api_read(&call->base, read_list);
+        od_api_read_cached(&call->base, read_list);
     }
 }
 

@@ -222,5 +222,5 @@ void od_api_metrics_serve(od_request *request) {
             return;
         }
     }
-    od_api_read(&call->base, read_metrics);
+    od_api_read_cached(&call->base, read_metrics);
 }

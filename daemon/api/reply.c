@@ -118,5 +118,9 @@ void od_reply(od_request *request, unsigned status, od_reply_kind kind, int64_t 
     call->kind = kind;
     call->id = id;
     call->status = status;
-    od_api_read(&call->base, read_reply);
+    if (od_request_method(request) & (OD_METHOD_GET | OD_METHOD_HEAD)) {
+        od_api_read_cached(&call->base, read_reply);
+    } else {
+        od_api_read(&call->base, read_reply);
+    }
 }

@@ -130,5 +130,5 @@ void od_api_summary_serve(od_request *request) {
         od_api_finish(&call->base, NULL);
         return;
     }
-    od_api_read(&call->base, read_summary);
+    od_api_read_cached(&call->base, read_summary);
 }

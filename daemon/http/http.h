@@ -103,6 +103,10 @@ od_response *od_response_header(od_response *response, const char *name, const c
 od_response *od_response_header_printf(od_response *response, const char *name, const char *format,
                                        ...) __attribute__((format(printf, 3, 4)));
 unsigned od_response_status(const od_response *response);
+// Bytes of a body in memory; 0 for others.
+size_t od_response_size(const od_response *response);
+// One more owner of response: each frees it, or hands it to od_request_answer. On the loop's thread.
+od_response *od_response_share(od_response *response);
 void od_response_free(od_response *response);
 
 // --- endless responses ----------------------------------------------------------------------

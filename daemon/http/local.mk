@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libhttp.a
 libhttp_a_SOURCES = \
 	daemon/api/api.c daemon/api/api.h \
+	daemon/api/cache.c daemon/api/cache.h \
 	daemon/api/checkpoints.c \
 	daemon/api/compare.c \
 	daemon/api/datasets.c \

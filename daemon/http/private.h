@@ -30,6 +30,8 @@ struct od_stream {
 struct od_response {
     struct MHD_Response *mhd;
     unsigned status;
+    unsigned owners;
+    size_t size;       // of a body in memory
     od_stream *stream; // owned by mhd; NULL for most
 };
 

@@ -19,7 +19,7 @@ static od_response *wrap(unsigned status, const char *content_type, struct MHD_R
         }
         return NULL;
     }
-    *response = (od_response){.mhd = mhd, .status = status};
+    *response = (od_response){.mhd = mhd, .status = status, .owners = 1};
     return content_type != NULL ? od_response_header(response, "Content-Type", content_type)
                                 : response;
 }
@@ -29,7 +29,11 @@ od_response *od_response_take(unsigned status, const char *content_type, char *b
     if (mhd == NULL) {
         free(body);
     }
-    return wrap(status, content_type, mhd);
+    od_response *response = wrap(status, content_type, mhd);
+    if (response != NULL) {
+        response->size = size;
+    }
+    return response;
 }
 
 od_response *od_response_static(unsigned status, const char *content_type, const void *body,
@@ -96,8 +100,17 @@ unsigned od_response_status(const od_response *response) {
     return response->status;
 }
 
+size_t od_response_size(const od_response *response) {
+    return response->size;
+}
+
+od_response *od_response_share(od_response *response) {
+    response->owners++;
+    return response;
+}
+
 void od_response_free(od_response *response) {
-    if (response != NULL) {
+    if (response != NULL && --response->owners == 0) {
         MHD_destroy_response(response->mhd);
         free(response);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/http/server.h"
 
+#include "daemon/api/cache.h"
 #include "daemon/api/routes.h"
 #include "daemon/http/mhd.h"
 
@@ -10,6 +11,7 @@ struct od_http {
     od_mhd *mhd;
     od_auth *auth;
     od_tls tls;
+    od_cache *cache;
 };
 
 static od_status listen_on(od_mhd *mhd, const od_listen *listen, od_error *error) {
@@ -26,6 +28,10 @@ static od_status open_all(od_http *http, od_daemon *daemon, od_error *error) {
         OD_TRY(od_tls_read(daemon->config->tls_cert, daemon->config->tls_key, &http->tls, error));
     }
     daemon->auth = http->auth;
+    http->cache = daemon->cache = od_cache_new();
+    if (http->cache == NULL) {
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for the HTTP server");
+    }
     const od_mhd_config config = {.loop = daemon->loop,
                                   .routes = od_routes,
                                   .route_count = od_routes_count,
@@ -58,6 +64,7 @@ od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) {
 void od_http_close(od_http *http) {
     if (http != NULL) {
         od_mhd_close(http->mhd);
+        od_cache_free(http->cache);
         od_auth_free(http->auth); // nothing asks it any more
         od_tls_fini(&http->tls);
         free(http);

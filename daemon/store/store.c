@@ -53,8 +53,9 @@ struct od_store {
     uv_thread_t writer;
     sqlite3 *db; // the writer thread's
     int wal_pages;
-    size_t in_flight; // tasks whose done function has not run; the loop's
-    bool closing;     // the loop's
+    uint64_t generation; // the loop's
+    size_t in_flight;    // tasks whose done function has not run; the loop's
+    bool closing;        // the loop's
     bool wake_closed;
 
     uv_mutex_t mutex; // guards the rest
@@ -219,6 +220,7 @@ static void finish(task *item) {
 
 static void on_wake(uv_async_t *handle) {
     od_store *store = handle->data;
+    store->generation++;
     uv_mutex_lock(&store->mutex);
     task_queue finished = store->finished;
     store->finished = (task_queue){0};
@@ -253,6 +255,10 @@ void od_store_write(od_store *store, od_store_work work, od_store_done done, voi
     push(&store->waiting, item);
     uv_cond_signal(&store->more);
     uv_mutex_unlock(&store->mutex);
+}
+
+uint64_t od_store_generation(const od_store *store) {
+    return store->generation;
 }
 
 // --- reads ---------------------------------------------------------------------------------

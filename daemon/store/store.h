@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 #include <sqlite3.h>
+#include <stdint.h>
 #include <uv.h>
 
 typedef struct od_store od_store;
@@ -35,6 +36,10 @@ void od_store_close(od_store *store);
 // fsync) done runs on the loop, in the order of the calls. Without memory, done runs at once with
 // OD_E_NO_MEMORY. done may be NULL.
 void od_store_write(od_store *store, od_store_work work, od_store_done done, void *ctx);
+
+// Grows with every group of writes that has been committed, before their done functions run: what a
+// read found stays true as long as this stays what it was when the read was asked for.
+uint64_t od_store_generation(const od_store *store);
 
 // work runs on a pool thread inside one read transaction: all it reads is of one moment.
 void od_store_read(od_store *store, od_store_work work, od_store_done done, void *ctx);

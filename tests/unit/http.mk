@@ -13,6 +13,11 @@ tests_unit_http_auth_test_SOURCES = tests/unit/http/auth_test.c tests/unit/scrat
 tests_unit_http_auth_test_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_http_auth_test_LDADD = $(HTTP_TEST_LIBS)
 
+http_tests += tests/unit/http/cache_test
+tests_unit_http_cache_test_SOURCES = tests/unit/http/cache_test.c
+tests_unit_http_cache_test_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_http_cache_test_LDADD = $(HTTP_TEST_LIBS)
+
 http_tests += tests/unit/http/files_test
 tests_unit_http_files_test_SOURCES = tests/unit/http/files_test.c tests/unit/scratch.h
 tests_unit_http_files_test_CFLAGS = $(HTTP_TEST_CFLAGS)
