@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 ORTHOD = os.environ["ORTHOD"]
@@ -194,9 +195,13 @@ class Stream:
         self.comments = 0
         self.retry = None
 
-    def next(self):
+    def next(self, deadline=None):
+        """The next event, None at the end. Heartbeats and other events never end by themselves, so
+        whoever waits for a certain one gives a deadline (time.monotonic)."""
         fields = {}
         while True:
+            if deadline is not None and time.monotonic() > deadline:
+                raise AssertionError(f"not within {WAIT_S} s")
             line = self.response.readline()
             if not line:
                 return None
@@ -215,8 +220,9 @@ class Stream:
 
     def until(self, condition):
         out = []
+        deadline = time.monotonic() + WAIT_S
         while True:
-            event = self.next()
+            event = self.next(deadline)
             if event is None:
                 raise AssertionError(f"the stream ended after {out[-3:]}")
             out.append(event)
