@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -276,7 +277,9 @@ static void a_free_lock_is_dead_whoever_has_the_pid(void **state) {
     pid_t pid = worker_pid(w, id);
     assert_int_equal(world_write(w, take_our_pid, NULL), OD_OK);
     world_stop(w);
+    siginfo_t info;
     kill(pid, SIGKILL);
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT); // now its lock is free
     w->boot_id = "another";
     world_start(w, NULL); // ready only when it is known
     world_assert_states(w, id, "queued starting running failed");
