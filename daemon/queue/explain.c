@@ -96,7 +96,7 @@ static od_explanation explain(const od_queue *queue, size_t i, int64_t now_ms) {
     out.code = entry->doomed_by != 0 ? OD_WAIT_DEPENDENCY : result->why;
     bool by_job = out.code == OD_WAIT_DEPENDENCY || out.code == OD_WAIT_BEHIND;
     out.by = entry->doomed_by != 0 ? entry->doomed_by : by_job ? result->by : 0;
-    out.until_ms = out.code == OD_WAIT_BACKOFF ? entry->not_before_ms : 0;
+    out.until_ms = out.code == OD_WAIT_BACKOFF ? moment(now_ms, queue->jobs[i].backoff_s) : 0;
     if (out.code == OD_WAIT_LABEL_LIMIT) {
         tell_limit(queue, (size_t)result->by, out.detail, sizeof out.detail);
     } else {

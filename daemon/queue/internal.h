@@ -32,7 +32,7 @@ typedef struct roster_entry {
     bool *after_any; // of each: to end, in whatever way
     size_t after_count;
     int64_t doomed_by;       // 0, or a job that it waits for and that will not succeed
-    int64_t not_before_ms;   // wall time; 0: it may start
+    int64_t not_before_ms;   // monotonic; 0: it may start
     int64_t time_limit_s;    // 0: none
     int64_t ran_ms;          // towards the limit, in attempts before this one
     int64_t attempt_from_ms; // when this one began; monotonic

@@ -115,6 +115,14 @@ static od_status read_attempt(sqlite3 *db, roster_entry *entry, od_error *error)
     return OD_OK;
 }
 
+// The wait that is left, and never more than it was meant to be: the clock may have been set back.
+static int64_t read_not_before(const od_job *job) {
+    int64_t left_ms = job->not_before_ms - od_clock_wall_ms();
+    int64_t meant_ms = job->not_before_ms - job->queued_at_ms;
+    int64_t wait_ms = left_ms < meant_ms ? left_ms : meant_ms;
+    return wait_ms > 0 ? od_clock_monotonic_ns() / 1000000 + wait_ms : 0;
+}
+
 static od_status read_entry(sqlite3 *db, const od_job *job, roster_entry *entry, od_error *error) {
     cJSON *spec = NULL;
     *entry = (roster_entry){
@@ -124,7 +132,7 @@ static od_status read_entry(sqlite3 *db, const od_job *job, roster_entry *entry,
         .state = job->state,
         .attempt = job->attempt,
         .tail_offset = job->tail_offset,
-        .not_before_ms = job->not_before_ms,
+        .not_before_ms = read_not_before(job),
         .ran_ms = job->ran_ms,
         .likeness = job->likeness,
         .step = job->step,

@@ -44,7 +44,7 @@ struct job_run {
     od_event_list events; // of the end
     int64_t time_limit_s; // as its entry has it, for the writer's thread
     od_job_state end;     // what was decided
-    int64_t not_before_ms;
+    int64_t wait_ms;      // before the next attempt
     double step_s;
 };
 
@@ -175,7 +175,7 @@ static od_status decide_end(job_run *run, sqlite3 *db, const od_job *job, const 
     };
     od_end end;
     od_end_judge(&facts, &end);
-    run->not_before_ms = end.change.not_before_ms;
+    run->wait_ms = end.change.not_before_ms != 0 ? end.change.not_before_ms - facts.now_ms : 0;
     OD_TRY(end_with(run, db, &end.change, error));
     return od_jobs_step_time(db, run->job, &run->step_s, error);
 }
@@ -192,8 +192,8 @@ static od_status end_without_start(job_run *run, sqlite3 *db, od_job_state state
     } else if (full) {
         change.to = OD_JOB_QUEUED;
         change.not_before_ms = od_clock_wall_ms() + FULL_DISK_MS;
+        run->wait_ms = FULL_DISK_MS;
     }
-    run->not_before_ms = change.not_before_ms;
     return end_with(run, db, &change, error);
 }
 
@@ -241,7 +241,7 @@ static void settled(void *ctx, od_status status, const od_error *error) {
         return;
     }
     od_queue *queue = run->queue;
-    entry->not_before_ms = run->not_before_ms;
+    entry->not_before_ms = od_clock_monotonic_ns() / 1000000 + run->wait_ms;
     entry->step_s = run->step_s;
     entry->step_s_live = false;
     queue_hold(queue);

@@ -223,7 +223,7 @@ static double rest_of(const roster_entry *entry, int64_t now_ms) {
     return rest_s; // fmin ignores a NaN: a limit is a bound also when nothing else is known
 }
 
-static od_schedule_job view_of(const roster_entry *entry, int64_t wall_ms, int64_t now_ms) {
+static od_schedule_job view_of(const roster_entry *entry, int64_t now_ms) {
     bool waits = entry->state == OD_JOB_QUEUED && entry->doomed_by == 0;
     return (od_schedule_job){
         .id = entry->id,
@@ -239,7 +239,7 @@ static od_schedule_job view_of(const roster_entry *entry, int64_t wall_ms, int64
         .stopping =
             entry->state == OD_JOB_PAUSING || entry->state == OD_JOB_CANCELLING || entry->preempted,
         .devices = entry->devices,
-        .backoff_s = fmax(0, (double)(entry->not_before_ms - wall_ms) / 1000),
+        .backoff_s = fmax(0, (double)(entry->not_before_ms - now_ms) / 1000),
         .rest_s = rest_of(entry, now_ms),
     };
 }
@@ -271,12 +271,11 @@ od_schedule_rules queue_rules(const od_queue *queue) {
 }
 
 od_status queue_decide(od_queue *queue) {
-    int64_t wall_ms = od_clock_wall_ms();
     int64_t now_ms = monotonic_ms();
     const od_schedule_rules rules = queue_rules(queue);
     OD_TRY(make_room(queue));
     for (size_t i = 0; i < queue->roster.count; i++) {
-        queue->jobs[i] = view_of(queue->roster.items[i], wall_ms, now_ms);
+        queue->jobs[i] = view_of(queue->roster.items[i], now_ms);
     }
     return od_schedule_decide(&queue->devices, &rules, queue->jobs, queue->roster.count,
                               queue->results);

@@ -112,6 +112,28 @@ def test_a_daemon_that_starts_in_the_past(place):
     assert daemon.end(signal.SIGTERM) == 0
 
 
+def test_a_retry_waits_as_long_as_it_was_meant_to(place):
+    """Also when the clock is set back by years while it waits, with the same daemon and the next one."""
+    clock = Clock(place)
+    options = ("--retry-delay", "2")
+    daemon = place.daemon(*options, env=clock.env).wait_ready()
+    for starts_anew in (False, True):
+        clock.set(0)
+        number = daemon.submit(place.spec(5000, patch_size=2, retries=1))
+        daemon.wait_step(number, 3)
+        os.kill(place.pid(number), signal.SIGKILL)
+        daemon.wait(number, lambda kind, data: kind == "state" and data["state"] == "queued" and
+                    data["attempt"] == 1)
+        clock.set(-3650 * DAY)
+        if starts_anew:
+            daemon.kill()
+            daemon = place.daemon(*options, env=clock.env).wait_ready()
+        daemon.wait(number, lambda kind, data: kind == "state" and data["state"] == "running" and
+                    data["attempt"] == 2)
+        daemon.verb(number, "cancel")
+        assert daemon.wait_end(number)["state"] == "cancelled"
+
+
 def take_until_quiet(place):
     """The events so far: up to one that comes after this was called."""
     metrics = place.ask("GET", "/api/v1/jobs/1/metrics").json()
