@@ -31,6 +31,7 @@ SYSTEM_TESTS += tests/fault/daemon_kill_test.py
 SYSTEM_TESTS += tests/fault/daemon_start_test.py
 SYSTEM_TESTS += tests/fault/disk_full_test.py
 SYSTEM_TESTS += tests/fault/kill_test.py
+SYSTEM_TESTS += tests/fault/reboot_test.py
 SYSTEM_TESTS += tests/system/security_test.py
 SYSTEM_TESTS += tests/fault/worker_fault_test.py
 SYSTEM_TESTS += tests/system/weights_test.py
@@ -41,7 +42,7 @@ SYSTEM_TESTS += tests/system/systemd_test.py
 endif
 LONG_TESTS =
 LONG_TESTS += tests/system/quickstart_long.py
-LONG_TESTS += tests/fault/daemon_kill_long_test.py
+LONG_TESTS += tests/fault/fault_long_test.py
 LONG_TESTS += tests/fault/kill_long_test.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(LONG_TESTS) tests/system/api.py tests/system/systemd_test.py \
 	tests/fault/harness.py tests/fault/load.py tests/fault/shifted_clock.c

@@ -12,7 +12,7 @@ import sys
 import time
 from datetime import datetime, timezone
 
-from harness import SOURCES, check_curves, main, stream
+from harness import SOURCES, check_curves, long, main, stream
 
 HOUR, DAY = 3600, 86400
 JUMPS = (DAY, -DAY, 400 * DAY, -3650 * DAY, HOUR, 0)
@@ -89,6 +89,7 @@ def test_a_clock_that_jumps_under_running_jobs(place):
     assert not daemon.said("level=error"), daemon.said("level=error")
 
 
+@long
 def test_a_daemon_that_starts_in_the_past(place):
     """It adopts what was started in its future, and numbers and events go on."""
     clock = Clock(place)
@@ -112,6 +113,7 @@ def test_a_daemon_that_starts_in_the_past(place):
     assert daemon.end(signal.SIGTERM) == 0
 
 
+@long
 def test_a_retry_waits_as_long_as_it_was_meant_to(place):
     """Also when the clock is set back by years while it waits, with the same daemon and the next one."""
     clock = Clock(place)

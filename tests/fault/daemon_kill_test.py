@@ -159,7 +159,7 @@ def test_a_daemon_killed_during_an_upgrade(place):
     go_back()
     start_s = time_of_a_start(place)
     killed = {False: 0, True: 0}
-    for _ in range(max(8, place.kills // 5)):
+    for _ in range(max(5, place.kills // 5)):
         go_back()
         daemon = place.daemon()
         time.sleep(place.random.uniform(0, 1.5 * start_s))
@@ -182,4 +182,4 @@ def test_a_daemon_killed_during_an_upgrade(place):
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals(), kills=20))
+    sys.exit(main(globals(), kills=10))

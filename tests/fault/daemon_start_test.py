@@ -9,9 +9,10 @@ import socket
 import sys
 import time
 
-from harness import check_curves, main
+from harness import check_curves, long, main
 
 
+@long
 def test_many_daemons_on_one_state_directory(place):
     """One of them gets ready; the others say why they do not, and leave it alone."""
     others = 5

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager
 
-from harness import check_curves, check_database, main
+from harness import check_curves, check_database, long, main
 
 LONG = {"epochs": 5000, "patch_size": 2}
 # The WAL is emptied at 4 MiB: it must fit beside the database, or room that was made is full again.
@@ -106,6 +106,7 @@ def test_the_disk_of_the_database_is_full(place):
         daemon.end(15)
 
 
+@long
 def test_a_daemon_is_killed_and_started_on_a_full_disk(place):
     """It serves, or says why it cannot; with room again all is there."""
     with SmallDisk(place.state, DATABASE_KIB).mounted() as disk:
@@ -131,6 +132,7 @@ def test_a_daemon_is_killed_and_started_on_a_full_disk(place):
         daemon.end(15)
 
 
+@long
 def test_the_disk_of_the_runs_is_full(place):
     """A run that cannot write ends, with the reason; a job that waits goes on waiting for room."""
     with SmallDisk(f"{place.path}/runs", 2048).mounted() as disk:

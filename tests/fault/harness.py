@@ -47,12 +47,12 @@ class Answer:
 class Daemon:
     """One orthod process. Its log goes on in the place's."""
 
-    def __init__(self, place, *options, env=None, worker=None):
+    def __init__(self, place, *options, env=None, worker=None, prefix=()):
         self.place = place
         self.listening = threading.Event()
         self.ready = threading.Event()
         self.process = subprocess.Popen(
-            [ORTHOD, "--state-dir", place.state, "--listen", f"{place.host}:{place.port}",
+            [*prefix, ORTHOD, "--state-dir", place.state, "--listen", f"{place.host}:{place.port}",
              "--worker", worker or place.worker, "--cpu-slots", "8", "--retry-delay", "0", *options],
             stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         self.log = []
@@ -320,7 +320,13 @@ def check_events(told, lines, number):
 
 # --- TAP ----------------------------------------------------------------------------------
 
-def main(tests, kills=0):
+def long(test):
+    """Leaves a test to the long form, and to those who name it."""
+    test.is_long = True
+    return test
+
+
+def main(tests, kills=0, with_long=False):
     """Runs the functions test_* of a module's globals, or those that were named."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", "20250511")))
@@ -328,7 +334,8 @@ def main(tests, kills=0):
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     found = [(name, test) for name, test in tests.items()
-             if name.startswith("test_") and (not options.names or name in options.names)]
+             if name.startswith("test_") and (name in options.names if options.names else
+                                              with_long or not hasattr(test, "is_long"))]
     print(f"# seed {options.seed}\n1..{len(found)}", flush=True)
     failed = not found
     for i, (name, test) in enumerate(found, 1):

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // For LD_PRELOAD: a wall clock that is as many seconds off as the file $SHIFTED_CLOCK says, read anew
 // each time. Monotonic clocks are left alone. clock_test.py compiles it.
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

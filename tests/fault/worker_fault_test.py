@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from harness import (FINAL, STATES, check_curves, check_events, main)
+from harness import (FINAL, STATES, check_curves, check_events, long, main)
 
 LONG = {"epochs": 5000, "patch_size": 2}
 
@@ -59,6 +59,7 @@ def test_workers_killed_at_random_moments(place):
     assert len(kills) >= place.kills // 2, kills
 
 
+@long
 def test_workers_told_to_stop_at_random_moments(place):
     """They leave by themselves, whatever they were at. The product of matrices is long enough for many
     signals to come in the middle of one."""
@@ -118,6 +119,7 @@ def two_long_jobs(place, daemon):
     return numbers
 
 
+@long
 def test_a_stopped_worker_is_cancelled_and_paused(place):
     daemon = place.daemon().wait_ready()
     cancelled_and_paused(place, daemon, two_long_jobs(place, daemon))
@@ -163,4 +165,4 @@ def test_a_worker_that_cannot_be_started(place):
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals(), kills=20))
+    sys.exit(main(globals(), kills=8))
