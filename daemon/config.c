@@ -268,6 +268,15 @@ static bool read_config_file(od_config *config, const char *path, config_faults 
 
 // --- the command line ----------------------------------------------------------------------
 
+static bool is_config(const char *name, size_t length) {
+    return length == strlen("config") && memcmp(name, "config", length) == 0;
+}
+
+static od_status no_such_option(const char *name, size_t length, od_error *error) {
+    return od_error_set(error, OD_E_INVALID, "--%.*s: there is no such option; see orthod --help",
+                        (int)length, name);
+}
+
 // Splits argument i into name and value, taking the next argument when it has no "=". *i is the
 // last one used.
 static od_status read_argument(int argc, char **argv, int *i, const char **name, size_t *length,
@@ -282,14 +291,12 @@ static od_status read_argument(int argc, char **argv, int *i, const char **name,
         *value = *name + *length + 1;
     } else if (*i + 1 < argc) {
         *value = argv[++*i];
+    } else if (!is_config(*name, *length) && find_option(*name, *length) == NULL) {
+        return no_such_option(*name, *length, error);
     } else {
         return od_error_set(error, OD_E_INVALID, "%s: needs a value; see orthod --help", argument);
     }
     return OD_OK;
-}
-
-static bool is_config(const char *name, size_t length) {
-    return length == strlen("config") && memcmp(name, "config", length) == 0;
 }
 
 // --help and --version win over everything else, also over mistakes.
@@ -328,9 +335,7 @@ static od_status set_option(od_config *out, const char *name, size_t length, con
                             bool given[OPTION_COUNT], od_error *error) {
     const config_option *option = find_option(name, length);
     if (option == NULL) {
-        return od_error_set(error, OD_E_INVALID,
-                            "--%.*s: there is no such option; see orthod --help", (int)length,
-                            name);
+        return no_such_option(name, length, error);
     }
     if (!given[option - options] && option->count_at != 0) {
         *(size_t *)(void *)((char *)out + option->count_at) = 0;

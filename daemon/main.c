@@ -253,6 +253,7 @@ static od_status start(program *orthod, od_error *error) {
     OD_TRY(od_hub_new(&orthod->loop, daemon->store, &daemon->hub, error));
     OD_TRY(open_planner(orthod, error));
     OD_TRY(open_queue(orthod, error));
+    od_http_announce(daemon->http);
     od_queue_start(daemon->queue, on_ready, orthod);
     return OD_OK;
 }

@@ -260,8 +260,6 @@ static od_status serve(od_mhd *mhd, int fd, const char *unix_path, od_error *err
     if (status != OD_OK) {
         goto err_daemon;
     }
-    od_log(OD_LOG_INFO, "listening", "address=%s tls=%s", listener->name,
-           listener->encrypted ? "yes" : "no");
     return OD_OK;
 
 err_daemon:
@@ -293,7 +291,7 @@ od_status od_mhd_adopt(od_mhd *mhd, int fd, od_error *error) {
     return serve(mhd, fd, NULL, error);
 }
 
-const char *od_mhd_address(const od_mhd *mhd, size_t index) {
+static const od_listener *listener_at(const od_mhd *mhd, size_t index) {
     const od_listener *listener;
     size_t count = 0;
     LIST_FOREACH(listener, &mhd->listeners, link) {
@@ -302,10 +300,23 @@ const char *od_mhd_address(const od_mhd *mhd, size_t index) {
     // The list has the newest first.
     LIST_FOREACH(listener, &mhd->listeners, link) {
         if (--count == index) {
-            return listener->name;
+            return listener;
         }
     }
     return NULL;
+}
+
+const char *od_mhd_address(const od_mhd *mhd, size_t index) {
+    const od_listener *listener = listener_at(mhd, index);
+    return listener != NULL ? listener->name : NULL;
+}
+
+void od_mhd_announce(const od_mhd *mhd) {
+    const od_listener *listener;
+    for (size_t i = 0; (listener = listener_at(mhd, i)) != NULL; i++) {
+        od_log(OD_LOG_INFO, "listening", "address=%s tls=%s", listener->name,
+               listener->encrypted ? "yes" : "no");
+    }
 }
 
 // --- stopping -------------------------------------------------------------------------------

@@ -47,6 +47,9 @@ od_status od_mhd_listen(od_mhd *mhd, const struct sockaddr *address, socklen_t s
 // file stays when it stops: who made it removes it.
 od_status od_mhd_adopt(od_mhd *mhd, int fd, od_error *error) OD_MUST_CHECK;
 
+// Logs every address.
+void od_mhd_announce(const od_mhd *mhd);
+
 // Where listener index listens ("127.0.0.1:8420", "unix:/run/orthod.sock"), or NULL.
 const char *od_mhd_address(const od_mhd *mhd, size_t index);
 

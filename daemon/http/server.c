@@ -61,6 +61,10 @@ od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) {
     return OD_OK;
 }
 
+void od_http_announce(const od_http *http) {
+    od_mhd_announce(http->mhd);
+}
+
 void od_http_close(od_http *http) {
     if (http != NULL) {
         od_mhd_close(http->mhd);

@@ -9,6 +9,9 @@
 // until daemon->ready. An address that cannot be had is one clear line in error.
 od_status od_http_new(od_daemon *daemon, od_http **out, od_error *error) OD_MUST_CHECK;
 
+// Logs every address: once nothing can go wrong any more, so that a start that fails says one line.
+void od_http_announce(const od_http *http);
+
 // Stops listening and ends all connections. Its handles close on the loop, then the memory is
 // freed. NULL is fine.
 void od_http_close(od_http *http);

@@ -208,8 +208,8 @@ def start_and_fail(*options):
     """orthod that cannot start: its exit status and the one line it says."""
     done = subprocess.run([ORTHOD, "--worker", WORKER, *options], capture_output=True, text=True,
                           timeout=TIMEOUT_S)
-    said = [line for line in done.stderr.splitlines() if line.startswith("orthod: ")]
-    assert len(said) == 1, done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == 1 and said[0].startswith("orthod: "), done.stderr
     assert done.stdout == "", done.stdout
     return done.returncode, said[0]
 

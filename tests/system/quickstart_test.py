@@ -70,9 +70,7 @@ class Place:
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="quickstart-")
         self.started = []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     def quickstart(self, body, *options):
         recipe = f"{self.path}/recipe-{len(self.started)}.json"
@@ -154,8 +152,45 @@ def test_a_second_one_says_that_orthod_runs_and_ctrl_c_ends_both(place):
     raise AssertionError("orthod still answers")
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_one_in_the_way_leaves_the_log_of_the_first(place):
+    first = place.quickstart(experiment(100000))
+    first.until("is queued")
+    with open(place.path + "/state/orthod.log", encoding="utf-8") as file:
+        before = file.read()
+    assert "ready" in before, before
+    status, said = place.quickstart(experiment(1), "--once", "--port", str(free_port())).end()
+    assert status == 1 and "another orthod uses" in said, (status, said)
+    with open(place.path + "/state/orthod.log", encoding="utf-8") as file:
+        assert file.read().startswith(before)
+    first.interrupt()
+    assert first.end()[0] == 130
+
+
+def test_a_server_that_is_none_of_ours_is_told(place):
+    with socket.create_server(("127.0.0.1", place.port)) as foreign:
+        def answer():
+            while True:
+                try:
+                    client, _ = foreign.accept()
+                except OSError:
+                    return
+                with client:
+                    client.recv(4096)
+                    client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        threading.Thread(target=answer, daemon=True).start()
+        status, said = place.quickstart(experiment(1), "--once").end()
+        assert status == 1, said  # whichever it notices first
+        assert "is no orthod" in said or "another program listens there" in said, said
+
+
 def test_wrong_usage(place):
-    for options in (["--what"], ["--port"], ["--recipe", "/nonexistent"],
+    for options in (["--what"], ["--port"], ["--recipe", "/nonexistent"], ["--recipe", "/tmp"],
                     ["--port", "abc"], ["--port", "0"], ["--port", "65536"], ["--port", "999999"]):
         done = subprocess.run([os.path.join(SOURCES, "quickstart"), *options], capture_output=True,
                               text=True, timeout=WAIT_S)

@@ -158,27 +158,40 @@ export class ComparePage {
 
     /** @param {boolean} anew whether events may have been missed */
     async #load(anew) {
-        const { store } = this.app;
-        try {
-            if (this.#state.experiment !== null && (anew || !store.experiments.has(this.#state.experiment))) {
-                await store.loadExperiment(this.#state.experiment);
-            }
-            store.loaded || await store.loadList({}).catch(() => {});
-            const ids = this.#jobIds().slice(0, MOST_JOBS);
-            await Promise.all(ids.map((id) => anew || !this.#names.has(id) ? this.#loadJob(id) : null));
-            if (this.#destroyed) {
-                return;
-            }
-            this.#arrange();
-            await Promise.all([...this.#runs.values()].map(async (run) => {
-                await (anew ? run.reload() : null);
-                await run.want(this.#patterns());
-            }));
-            this.refreshSummary();
-        } catch (error) {
-            this.ui.message.hidden = false;
-            setText(this.ui.message, `This could not be loaded: ${/** @type {Error} */ (error).message}.`);
+        /** @type {Error|null} */
+        let fault = null;
+        const note = (/** @type {Error} */ error) => { fault ??= error; };
+        await this.#loadJobs(anew, note);
+        if (this.#destroyed) {
+            return;
         }
+        this.#arrange(); // what there is, and nothing of what was shown before
+        await Promise.all([...this.#runs.values()].map(async (run) => {
+            await (anew ? run.reload() : null);
+            await run.want(this.#patterns());
+        })).catch(note);
+        if (fault === null) {
+            this.refreshSummary();
+        } else {
+            this.ui.message.hidden = false;
+            setText(this.ui.message, `This could not be loaded: ${/** @type {Error} */ (fault).message}.`);
+        }
+    }
+
+    /**
+     * Has the store know the jobs of the address, as far as they are to be had.
+     * @param {boolean} anew
+     * @param {(error: Error) => void} note is told of every fault
+     */
+    async #loadJobs(anew, note) {
+        const { store } = this.app;
+        const { experiment } = this.#state;
+        if (experiment !== null && (anew || !store.experiments.has(experiment))) {
+            await store.loadExperiment(experiment).catch(note);
+        }
+        store.loaded || await store.loadList({}).catch(() => {});
+        const ids = this.#jobIds().slice(0, MOST_JOBS);
+        await Promise.all(ids.map((id) => anew || !this.#names.has(id) ? this.#loadJob(id).catch(note) : null));
     }
 
     /** @param {number} id */

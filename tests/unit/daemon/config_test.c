@@ -195,6 +195,7 @@ static void wrong_usage_is_named(void **state) {
         assert_refused(READ("--cpu-slots", slots[i]), "--cpu-slots");
     }
     assert_refused(READ("--colour", "red"), "--colour: there is no such option");
+    assert_refused(READ("--colour"), "--colour: there is no such option");
     assert_refused(READ("serve"), "serve: unexpected");
     assert_refused(READ("--listen"), "--listen: needs a value");
     assert_refused(READ("--log-level", "loud"), "--log-level loud");

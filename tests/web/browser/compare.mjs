@@ -125,6 +125,22 @@ test("of very many jobs the first are shown, and that is said", async () => {
     await page.context().close();
 });
 
+test("an address that names what is not there shows nothing of the one before", async () => {
+    const page = await open("experiment=1");
+    await waitForValue(page, "Training loss", "linear", "0.6714");
+    await page.evaluate(() => { location.hash = "#/compare?experiment=77"; });
+    await page.getByText("This could not be loaded").waitFor();
+    await page.getByRole("heading", { name: "Compare", exact: true }).waitFor();
+    await chart(page, "Training loss").getByText("No points yet").waitFor();
+    assert.equal(await page.locator("table.runs tbody tr").count(), 0);
+    assert.equal(await page.locator(".tables tbody tr").count(), 0);
+    await page.evaluate(() => { location.hash = "#/compare?jobs=3,999"; });
+    await waitForValue(page, "Training loss", "#3 linear, seed 1", "0.7714");
+    await page.getByText("This could not be loaded").waitFor();
+    assert.deepEqual(await page.locator("table.runs tbody tr").count(), 1);
+    await page.context().close();
+});
+
 test("without jobs the page says what to do", async () => {
     const page = await open("");
     await page.getByText("Pick jobs here or in the list").waitFor();
