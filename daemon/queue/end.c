@@ -46,8 +46,9 @@ static int64_t ended_at(const od_end_facts *facts) {
 
 static bool is_out_of_time(const od_end_facts *facts) {
     int64_t ran_ms = facts->job->ran_ms + ended_at(facts) - facts->attempt->started_at_ms;
+    // Of its own runs this server has told, by a clock that nobody sets.
     return facts->why == OD_STOP_TIME ||
-           (facts->time_limit_s > 0 && ran_ms >= facts->time_limit_s * 1000);
+           (facts->adopted && facts->time_limit_s > 0 && ran_ms >= facts->time_limit_s * 1000);
 }
 
 static cause why_stopped(const od_end_facts *facts) {

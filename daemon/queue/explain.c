@@ -8,6 +8,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { FRESH_MS = 500 };
 
 static double gib(int64_t bytes) {
     return (double)bytes / (1024.0 * 1024 * 1024);
@@ -105,7 +108,7 @@ static od_explanation explain(const od_queue *queue, size_t i, int64_t now_ms) {
     return out;
 }
 
-od_explanations *od_queue_explain(od_queue *queue) {
+static od_explanations *explain_all(od_queue *queue) {
     int64_t now_ms = od_clock_wall_ms();
     const od_schedule_rules rules = queue_rules(queue);
     size_t count = queue->roster.count;
@@ -125,6 +128,27 @@ od_explanations *od_queue_explain(od_queue *queue) {
         }
     }
     return out;
+}
+
+// Many ask within a moment, and a long queue takes tens of milliseconds to play.
+static od_status keep_fresh(od_queue *queue) {
+    int64_t now_ms = od_clock_monotonic_ns() / 1000000;
+    if (queue->explained != NULL && now_ms < queue->explained_ms + FRESH_MS) {
+        return OD_OK;
+    }
+    free(queue->explained);
+    queue->explained = explain_all(queue);
+    queue->explained_ms = now_ms;
+    return queue->explained != NULL ? OD_OK : OD_E_NO_MEMORY;
+}
+
+od_explanations *od_queue_explain(od_queue *queue) {
+    if (keep_fresh(queue) != OD_OK) {
+        return NULL;
+    }
+    size_t size = sizeof *queue->explained + queue->explained->count * sizeof(od_explanation);
+    od_explanations *out = malloc(size);
+    return out != NULL ? memcpy(out, queue->explained, size) : NULL;
 }
 
 const od_explanation *od_explanations_find(const od_explanations *list, int64_t job) {

@@ -84,6 +84,8 @@ struct od_queue {
     od_schedule_job *jobs; // room for both, of capacity
     od_schedule_result *results;
     size_t capacity;
+    od_explanations *explained; // NULL: what was made is out of date
+    int64_t explained_ms;       // when; monotonic
 };
 
 // References keep the queue's memory until the last callback has come.

@@ -43,7 +43,10 @@ typedef struct play {
     size_t count;
     od_device_table table;
     double now_s;
+    size_t reach; // all of jobs[reach] and behind it is BEYOND or runs
     play_job *at; // of jobs
+    size_t *runs; // indices of those that run, in no order
+    size_t run_count;
 } play;
 
 static double end_of(const od_schedule_job *job) {
@@ -53,12 +56,19 @@ static double end_of(const od_schedule_job *job) {
     return isnan(job->rest_s) ? INFINITY : fmax(job->rest_s, 0);
 }
 
+static void play_fini(play *p) {
+    free(p->at);
+    free(p->runs);
+}
+
 static od_status play_init(play *p, const od_device_table *table, const od_schedule_rules *rules,
                            const od_schedule_job *jobs, size_t count) {
     size_t waiting = 0;
     *p = (play){.rules = rules, .jobs = jobs, .count = count, .table = *table};
-    p->at = calloc(count > 0 ? count : 1, sizeof *p->at);
-    if (p->at == NULL) {
+    p->at = calloc(count + 1, sizeof *p->at);
+    p->runs = calloc(count + 1, sizeof *p->runs);
+    if (p->at == NULL || p->runs == NULL) {
+        play_fini(p);
         return OD_E_NO_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
@@ -67,7 +77,11 @@ static od_status play_init(play *p, const od_device_table *table, const od_sched
                               .devices = job->devices,
                               .start_s = (double)NAN,
                               .end_s = job->running ? end_of(job) : INFINITY};
-        if (!job->running && waiting++ >= OD_SCHEDULE_HORIZON) {
+        if (job->running) {
+            p->runs[p->run_count++] = i;
+        } else if (waiting++ < OD_SCHEDULE_HORIZON) {
+            p->reach = i + 1;
+        } else {
             p->at[i].state = BEYOND;
         }
     }
@@ -77,6 +91,7 @@ static od_status play_init(play *p, const od_device_table *table, const od_sched
 static void begin(play *p, size_t i, od_device_set devices) {
     od_placement_take(&p->table, &p->jobs[i].demand, devices);
     p->at[i] = (play_job){RUNS, devices, p->now_s, p->now_s + end_of(&p->jobs[i])};
+    p->runs[p->run_count++] = i;
 }
 
 // --- why one job waits ---------------------------------------------------------------------
@@ -122,8 +137,8 @@ static int64_t reached_limit(const play *p, const od_schedule_job *job) {
         if (value == NULL || (strcmp(limit->value, "*") != 0 && strcmp(limit->value, value) != 0)) {
             continue;
         }
-        for (size_t i = 0; i < p->count; i++) {
-            const char *other = p->at[i].state == RUNS ? value_of(&p->jobs[i], limit->key) : NULL;
+        for (size_t i = 0; i < p->run_count; i++) {
+            const char *other = value_of(&p->jobs[p->runs[i]], limit->key);
             running += other != NULL && strcmp(other, value) == 0;
         }
         if (running >= limit->most) {
@@ -192,7 +207,7 @@ static void claim(const play *p, size_t i, claims *claimed) {
 
 static void pass(play *p) {
     claims claimed = {0};
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->reach; i++) {
         if (p->at[i].state != WAITS) {
             continue;
         }
@@ -208,10 +223,11 @@ static void pass(play *p) {
 // The next moment at which something changes; INFINITY: never.
 static double next_moment(const play *p) {
     double next = INFINITY;
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->at[i].state == RUNS) {
-            next = fmin(next, p->at[i].end_s);
-        } else if (p->at[i].state == WAITS && p->jobs[i].backoff_s > p->now_s) {
+    for (size_t i = 0; i < p->run_count; i++) {
+        next = fmin(next, p->at[p->runs[i]].end_s);
+    }
+    for (size_t i = 0; i < p->reach; i++) {
+        if (p->at[i].state == WAITS && p->jobs[i].backoff_s > p->now_s) {
             next = fmin(next, p->jobs[i].backoff_s);
         }
     }
@@ -220,10 +236,12 @@ static double next_moment(const play *p) {
 
 static void advance(play *p, double to_s) {
     p->now_s = to_s;
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->at[i].state == RUNS && p->at[i].end_s <= to_s) {
+    for (size_t r = p->run_count; r-- > 0;) {
+        size_t i = p->runs[r];
+        if (p->at[i].end_s <= to_s) {
             od_placement_give(&p->table, &p->jobs[i].demand, p->at[i].devices);
             p->at[i].state = ENDED;
+            p->runs[r] = p->runs[--p->run_count];
         }
     }
 }
@@ -251,7 +269,7 @@ od_status od_schedule_forecast(const od_device_table *table, const od_schedule_r
         results[i].end_s =
             isfinite(p.at[i].end_s) && !jobs[i].stopping ? p.at[i].end_s : (double)NAN;
     }
-    free(p.at);
+    play_fini(&p);
     return OD_OK;
 }
 
@@ -260,12 +278,16 @@ od_status od_schedule_forecast(const od_device_table *table, const od_schedule_r
 // Plays on from p, on a copy, into *at: when each of those in front is going to start.
 static od_status look_ahead(const play *p, play_job **at) {
     play copy = *p;
-    copy.at = malloc((p->count > 0 ? p->count : 1) * sizeof *copy.at);
-    if (copy.at == NULL) {
+    copy.at = calloc(p->count + 1, sizeof *copy.at);
+    copy.runs = calloc(p->count + 1, sizeof *copy.runs);
+    if (copy.at == NULL || copy.runs == NULL) {
+        play_fini(&copy);
         return OD_E_NO_MEMORY;
     }
     memcpy(copy.at, p->at, p->count * sizeof *copy.at);
+    memcpy(copy.runs, p->runs, p->run_count * sizeof *copy.runs);
     play_to_the_end(&copy);
+    free(copy.runs);
     *at = copy.at;
     return OD_OK;
 }
@@ -276,13 +298,15 @@ typedef struct clearing {
     const play *p;
     od_device_table table; // as if all that stops had stopped
     od_schedule_result *results;
-    bool *marked; // to be preempted for the present job
+    size_t *runs; // indices of those that run and could stop, in the total order
+    bool *marked; // of those: to be preempted for the present job
+    size_t count;
+    int64_t lowest; // priority of them
 } clearing;
 
 static bool may_yield(const clearing *c, size_t i, const od_schedule_job *to) {
     const od_schedule_job *job = &c->p->jobs[i];
-    return job->running && !job->stopping && !c->results[i].preempt &&
-           job->priority < to->priority &&
+    return !c->results[i].preempt && job->priority < to->priority &&
            (job->devices & od_placement_eligible(&c->table, &to->demand)) != 0;
 }
 
@@ -290,42 +314,37 @@ static bool fits(const clearing *c, const od_schedule_job *job) {
     return od_placement_find(&c->table, &job->demand, 0).fit == OD_FIT_NOW;
 }
 
-static void unmark(clearing *c, size_t i) {
-    c->marked[i] = false;
-    od_placement_take(&c->table, &c->p->jobs[i].demand, c->p->jobs[i].devices);
-}
-
-static void mark(clearing *c, size_t i) {
-    c->marked[i] = true;
-    od_placement_give(&c->table, &c->p->jobs[i].demand, c->p->jobs[i].devices);
+static void mark(clearing *c, size_t r, bool on) {
+    const od_schedule_job *job = &c->p->jobs[c->runs[r]];
+    c->marked[r] = on;
+    (on ? od_placement_give : od_placement_take)(&c->table, &job->demand, job->devices);
 }
 
 // Marks the lowest and youngest until it fits; then spares those that were not needed, the highest
 // and oldest first. Without enough of them nobody is marked.
 static void mark_victims(clearing *c, const od_schedule_job *job) {
-    for (size_t i = c->p->count; i-- > 0 && !fits(c, job);) {
-        if (may_yield(c, i, job)) {
-            mark(c, i);
+    for (size_t r = c->count; r-- > 0 && !fits(c, job);) {
+        if (may_yield(c, c->runs[r], job)) {
+            mark(c, r, true);
         }
     }
     bool enough = fits(c, job);
-    for (size_t i = 0; i < c->p->count; i++) {
-        if (!c->marked[i]) {
+    for (size_t r = 0; r < c->count; r++) {
+        if (!c->marked[r]) {
             continue;
         }
-        unmark(c, i);
+        mark(c, r, false);
         if (enough && !fits(c, job)) {
-            mark(c, i);
+            mark(c, r, true);
         }
     }
 }
 
-static void clear_for(clearing *c, size_t i) {
-    const od_schedule_job *job = &c->p->jobs[i];
+static void clear_for(clearing *c, const od_schedule_job *job) {
     mark_victims(c, job);
-    for (size_t v = 0; v < c->p->count; v++) {
-        c->results[v].preempt = c->results[v].preempt || c->marked[v];
-        c->marked[v] = false;
+    for (size_t r = 0; r < c->count; r++) {
+        c->results[c->runs[r]].preempt = c->results[c->runs[r]].preempt || c->marked[r];
+        c->marked[r] = false;
     }
     od_placement found = od_placement_find(&c->table, &job->demand, 0);
     if (found.fit == OD_FIT_NOW) {
@@ -333,22 +352,34 @@ static void clear_for(clearing *c, size_t i) {
     }
 }
 
+static void list_runs(clearing *c) {
+    for (size_t i = 0; i < c->p->count; i++) {
+        const od_schedule_job *job = &c->p->jobs[i];
+        if (job->stopping) {
+            od_placement_give(&c->table, &job->demand, job->devices);
+        } else if (job->running) {
+            c->runs[c->count++] = i;
+            c->lowest = job->priority; // the last one's, as they are in order
+        }
+    }
+}
+
 static od_status preempt(const play *p, od_schedule_result *results) {
     clearing c = {.p = p, .table = p->table, .results = results};
-    c.marked = calloc(p->count > 0 ? p->count : 1, sizeof *c.marked);
-    if (c.marked == NULL) {
+    c.runs = calloc(p->count + 1, sizeof *c.runs);
+    c.marked = calloc(p->count + 1, sizeof *c.marked);
+    if (c.runs == NULL || c.marked == NULL) {
+        free(c.runs);
+        free(c.marked);
         return OD_E_NO_MEMORY;
     }
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->jobs[i].stopping) {
-            od_placement_give(&c.table, &p->jobs[i].demand, p->jobs[i].devices);
-        }
-    }
-    for (size_t i = 0; i < p->count; i++) {
+    list_runs(&c);
+    for (size_t i = 0; i < p->count && c.count > 0 && p->jobs[i].priority > c.lowest; i++) {
         if (!p->jobs[i].running && !results[i].start && waits_for_room(results[i].why)) {
-            clear_for(&c, i);
+            clear_for(&c, &p->jobs[i]);
         }
     }
+    free(c.runs);
     free(c.marked);
     return OD_OK;
 }
@@ -427,6 +458,6 @@ od_status od_schedule_decide(const od_device_table *table, const od_schedule_rul
         status = preempt(&d.p, results);
     }
     free(d.ahead);
-    free(d.p.at);
+    play_fini(&d.p);
     return status;
 }

@@ -339,6 +339,8 @@ void queue_schedule(od_queue *queue) {
     if (!queue->started || queue->closing) {
         return;
     }
+    free(queue->explained);
+    queue->explained = NULL;
     fail_doomed(queue);
     stop_overdue(queue);
     if (queue_decide(queue) != OD_OK) {

@@ -96,7 +96,8 @@ SEEDS = {
               ((0, b"\x03" + bytes(3072)), (1, b"\x01\x63" + bytes(3072)))] + [b"\0" + bytes(100)],
     "config": [b"# all\nlisten = 127.0.0.1:8420\nlisten = unix:/tmp/x\nstate-dir = s\n"
                b"cpu-slots = 3\nlog-level = debug\nworker = /bin/true\n", b"listen=[::1]:0",
-               b"listen = localhost:99999", b"cpu-slots = 0", b"x = 1"],
+               b"listen = localhost:99999", b"cpu-slots = 0", b"x = 1",
+               b"memory = 48G\nlabel-limit = user=*:2\npreempt = yes\nretry-delay = 0"],
     "events": [LINES, json.dumps(START).encode(), b"{}\n\n[1]", b"\xff"],
     "experiment": EXPERIMENTS + [json.dumps({"base": FULL, "vary": vary}).encode() for vary in (
         {"train.seed": [0, 1, 2], "residual.connection": ["linear", "orthogonal"]},

@@ -438,6 +438,42 @@ def test_pause_and_resume(place):
     assert_told_once(place, daemon, number, 360)
 
 
+def weights(place, number):
+    with open(f"{place.state}/runs/{number}/model.safetensors", "rb") as file:
+        return file.read()
+
+
+def test_a_run_that_makes_room_loses_no_step(place):
+    daemon = place.daemon("--preempt", "yes")
+    number = daemon.submit(place.spec(30))
+    daemon.wait_step(number, 15)
+    urgent = {**place.spec(1, priority=1), "resources": {"threads": 2}}
+    assert daemon.wait_end(daemon.submit(urgent))["state"] == "succeeded"
+    assert daemon.wait_end(number)["state"] == "succeeded"
+    first, second = daemon.job(number)["attempts"]
+    assert (first["code"], second["code"]) == ("preempted", "succeeded"), (first, second)
+    lines = place.lines(number)
+    stopped = next(line["step"] for line in lines if line["type"] == "end")
+    assert stopped >= 15 and second["from_step"] == stopped, (stopped, second)
+    assert_told_once(place, daemon, number, 360)
+    alone = daemon.submit(place.spec(30))
+    assert daemon.wait_end(alone)["state"] == "succeeded"
+    assert weights(place, alone) == weights(place, number)
+
+
+def test_a_time_limit_ends_with_a_checkpoint(place):
+    daemon = place.daemon()
+    number = daemon.submit({**place.spec(1000), "resources": {"threads": 1, "time_limit_s": 3}})
+    daemon.wait_end(number)
+    end = daemon.job(number)
+    assert (end["state"], end["reason_code"]) == ("failed", "time_limit"), end
+    stopped = next(line["step"] for line in place.lines(number) if line["type"] == "end")
+    assert f"at step {stopped} of" in end["reason"], (stopped, end["reason"])
+    daemon.request("POST", f"/api/v1/jobs/{number}/retry", {}, 202)
+    again = place.wait_line(number, lambda line: line["type"] == "start" and line["attempt"] == 2)
+    assert again["step"] == stopped, (again, stopped)
+
+
 def test_an_acknowledged_job_survives_a_kill(place):
     daemon = place.daemon()
     numbers = []

@@ -395,6 +395,16 @@ def test_signals_wait_for_the_end_of_a_step(place):
     assert worker.signal_and_wait(signal.SIGTERM) == 3
 
 
+def test_a_time_limit_by_hand(place):
+    forever = {**LONG, "epochs": 10000}
+    worker = place.start(place.spec(train=forever, resources={"time_limit_s": 1}), "limited")
+    assert worker.signal_and_wait(0) == 3
+    run = Run(f"{place.path}/limited")
+    end = run.end()
+    assert (end["outcome"], end["reason"]) == ("stopped", "the time limit"), end
+    assert run.checkpoints()[-1] == f"step-{end['step']:08d}", run.checkpoints()
+
+
 def test_stopped_by_a_signal_and_resumed(place):
     spec = place.spec(train=LONG, checkpoint={"every_steps": 100, "keep": 1}, log={"interval": 7},
                       eval={"every_steps": 2})

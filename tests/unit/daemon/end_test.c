@@ -142,10 +142,13 @@ static void a_limit_is_kept_by_the_time_that_was_used(void **state) {
     scene *s = begin(); // the daemon that asked it to stop is not this one
     s->attempt.outcome = stopped;
     s->facts.time_limit_s = 10;
+    s->facts.adopted = true;
     s->job.ran_ms = 1999;
     assert_end(s, OD_JOB_QUEUED, "stopped", "from outside");
     s->job.ran_ms = 2000;
     assert_end(s, OD_JOB_FAILED, "time_limit", "its time limit of 10 s");
+    s->facts.adopted = false; // then this daemon would have stopped it
+    assert_end(s, OD_JOB_QUEUED, "stopped", "from outside");
 }
 
 static void a_kill_of_ours_is_no_crash(void **state) {
