@@ -11,6 +11,7 @@
     X(OD_E_NOT_FOUND, "not found")                 \
     X(OD_E_EXISTS, "already exists")               \
     X(OD_E_CONFLICT, "not possible in this state") \
+    X(OD_E_STALE, "changed meanwhile")             \
     X(OD_E_UNSUPPORTED, "not supported")           \
     X(OD_E_TOO_LARGE, "too large")                 \
     X(OD_E_CORRUPT, "corrupt data")                \

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,26 @@ bool od_api_boolean(od_request *request, const char *name) {
     return yes;
 }
 
+// A list of quoted tags; a weak one (W/) matches nothing.
+bool od_api_matches(const od_request *request, int64_t revision) {
+    const char *at = od_request_header(request, "If-Match");
+    char tag[32];
+    if (at == NULL) {
+        return true;
+    }
+    int length = snprintf(tag, sizeof tag, OD_API_TAG, revision);
+    at += strspn(at, " \t");
+    if (at[0] == '*' && at[1 + strspn(at + 1, " \t")] == '\0') {
+        return true;
+    }
+    for (; *at != '\0'; at += strcspn(at, ","), at += strspn(at, ", \t")) {
+        if (strncmp(at, tag, (size_t)length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static od_response *no_object(const od_request *request) {
     od_faults faults = {0};
     od_response *response = NULL;
@@ -146,6 +167,13 @@ void od_api_finish(od_api_call *call, od_response *response) {
 
 void od_api_fail(od_api_call *call, const od_error *error) {
     od_api_finish(call, od_problem_from_error(call->request, error));
+}
+
+void od_api_fail_stale(od_api_call *call, int64_t job, int64_t revision) {
+    od_error error;
+    if (od_jobs_stale(job, revision, &error) != OD_OK) { // it always is
+        od_api_fail(call, &error);
+    }
 }
 
 static void on_read(void *ctx, od_status status, const od_error *error) {

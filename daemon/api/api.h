@@ -14,6 +14,7 @@
 #include "daemon/store/jobs.h"
 #include "daemon/store/points.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +36,12 @@ bool od_api_boolean(od_request *request, const char *name);
 
 // Reads size bytes of text as a positive whole number without sign or leading zeros.
 bool od_api_parse_id(const char *text, size_t size, int64_t *out);
+
+// The ETag of a job: it changes with what PATCH can change.
+#define OD_API_TAG "\"r%" PRId64 "\""
+
+// Whether the If-Match header, if there is one, names this revision of a job ("r3", or *).
+bool od_api_matches(const od_request *request, int64_t revision);
 
 // The body as a JSON object; where it may be empty, *out is NULL then. The caller deletes it.
 bool od_api_object(od_request *request, bool may_be_empty, cJSON **out);
@@ -63,6 +70,9 @@ void od_api_read_cached(od_api_call *call, od_store_work work);
 // Answers and frees call. response NULL stands for "no memory".
 void od_api_finish(od_api_call *call, od_response *response);
 void od_api_fail(od_api_call *call, const od_error *error);
+
+// The same for an If-Match that does not name the job's present revision.
+void od_api_fail_stale(od_api_call *call, int64_t job, int64_t revision);
 
 // --- building JSON -----------------------------------------------------------------------------
 

@@ -192,7 +192,8 @@ void od_api_jobs_serve_list(od_request *request) {
 typedef struct ask_call {
     od_api_call base;
     int64_t job;
-    unsigned status; // of the answer with the job; 204: without
+    unsigned status;  // of the answer with the job; 204: without
+    int64_t revision; // of a deletion; 0: any
 } ask_call;
 
 // The request outlives the call: it is handed on to od_reply.
@@ -249,9 +250,39 @@ void od_api_jobs_retry(od_request *request) {
     ask(request, OD_QUEUE_RETRY);
 }
 
+static od_status read_revision(sqlite3 *db, void *ctx, od_error *error) {
+    ask_call *call = ctx;
+    od_job job = {0};
+    OD_TRY(od_jobs_get(db, call->job, &job, error));
+    call->revision = job.revision;
+    od_job_fini(&job);
+    return OD_OK;
+}
+
+static void delete_it(ask_call *call) {
+    od_queue_delete(od_api_daemon(call->base.request)->queue, call->job, call->revision, on_asked,
+                    call);
+}
+
+static void on_revision(void *ctx, od_status status, const od_error *error) {
+    ask_call *call = ctx;
+    if (status != OD_OK) {
+        od_api_fail(&call->base, error);
+    } else if (!od_api_matches(call->base.request, call->revision)) {
+        od_api_fail_stale(&call->base, call->job, call->revision);
+    } else {
+        delete_it(call);
+    }
+}
+
 void od_api_jobs_delete(od_request *request) {
     ask_call *call = new_ask(request, 204);
-    if (call != NULL) {
-        od_queue_delete(od_api_daemon(request)->queue, call->job, on_asked, call);
+    if (call == NULL) {
+        return;
     }
+    if (od_request_header(request, "If-Match") == NULL) {
+        delete_it(call);
+        return;
+    }
+    od_store_read(od_api_daemon(request)->store, read_revision, on_revision, call);
 }

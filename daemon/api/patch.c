@@ -107,8 +107,14 @@ static od_status check(const od_daemon *daemon, cJSON *spec, od_faults *faults) 
                                                  : status;
 }
 
+static void begin(patch_call *call);
+
 static void on_edited(void *ctx, od_status status, const od_error *error) {
     patch_call *call = ctx;
+    if (status == OD_E_STALE && od_request_header(call->base.request, "If-Match") == NULL) {
+        begin(call); // somebody else's came between; a merge patch goes on top of it
+        return;
+    }
     if (status != OD_OK) {
         od_api_fail(&call->base, error);
         return;
@@ -132,6 +138,7 @@ static void edit(patch_call *call, cJSON *spec) {
         .notes = cJSON_GetStringValue(od_json_at(spec, "notes")),
         .labels = labels,
         .priority = &call->priority,
+        .revision = call->job.revision,
     };
     od_queue_edit(od_api_daemon(call->base.request)->queue, call->id, &change, on_edited, call);
     free(labels);
@@ -143,6 +150,10 @@ static void on_job(void *ctx, od_status status, const od_error *error) {
         od_api_fail(&call->base, error);
         return;
     }
+    if (!od_api_matches(call->base.request, call->job.revision)) {
+        od_api_fail_stale(&call->base, call->id, call->job.revision);
+        return;
+    }
     od_faults faults = {0};
     cJSON *spec = cJSON_Parse(call->job.spec);
     status = spec != NULL ? merge(spec, &call->job, call->patch, &faults) : OD_E_NO_MEMORY;
@@ -152,13 +163,19 @@ static void on_job(void *ctx, od_status status, const od_error *error) {
     if (status != OD_OK) {
         od_api_finish(&call->base, NULL);
     } else if (faults.count > 0) {
-        od_api_finish(&call->base, od_problem_new(call->base.request, OD_PROBLEM_INVALID_SPEC,
-                                                  &faults, "%zu faults", faults.count));
+        od_api_finish(&call->base,
+                      od_problem_new(call->base.request, OD_PROBLEM_INVALID_SPEC, &faults,
+                                     "%zu fault%s", faults.count, faults.count == 1 ? "" : "s"));
     } else {
         edit(call, spec);
     }
     cJSON_Delete(spec);
     od_faults_fini(&faults);
+}
+
+static void begin(patch_call *call) {
+    od_job_fini(&call->job);
+    od_store_read(od_api_daemon(call->base.request)->store, read_job, on_job, call);
 }
 
 void od_api_jobs_patch(od_request *request) {
@@ -174,5 +191,5 @@ void od_api_jobs_patch(od_request *request) {
     }
     call->id = id;
     call->patch = patch;
-    od_store_read(od_api_daemon(request)->store, read_job, on_job, call);
+    begin(call);
 }

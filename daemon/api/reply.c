@@ -6,6 +6,7 @@
 #include "daemon/api/experiment_json.h"
 #include "daemon/api/job_json.h"
 #include "daemon/api/waiting_json.h"
+#include "daemon/store/sql.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -101,6 +102,13 @@ static od_status read_reply(sqlite3 *db, void *ctx, od_error *error) {
     OD_TRY(call->explanations != NULL ? render_explained(db, call, &body, error)
                                       : kinds[call->kind].render(db, call->id, &body, error));
     call->base.response = od_response_take(call->status, "application/json", body, strlen(body));
+    if (call->kind == OD_REPLY_JOB) {
+        int64_t revision;
+        OD_TRY(od_sql_int(db, "SELECT revision FROM jobs WHERE id = ?1", OD_SQL(od_sql_i(call->id)),
+                          &revision, error));
+        call->base.response =
+            od_response_header_printf(call->base.response, "ETag", OD_API_TAG, revision);
+    }
     if (call->status == 201) {
         call->base.response = with_location(call->base.response, call->kind, call->id);
     }

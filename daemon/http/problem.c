@@ -92,6 +92,8 @@ od_response *od_problem_from_error(const od_request *request, const od_error *er
     case OD_E_CONFLICT:
     case OD_E_EXISTS:
         return od_problem_new(request, OD_PROBLEM_WRONG_STATE, NULL, "%s", error->text);
+    case OD_E_STALE:
+        return od_problem_new(request, OD_PROBLEM_PRECONDITION_FAILED, NULL, "%s", error->text);
     case OD_E_BUSY:
         return od_problem_new(request, OD_PROBLEM_UNAVAILABLE, NULL, "%s", error->text);
     case OD_E_FULL:

@@ -17,6 +17,7 @@
     X(NOT_FOUND, 404, "not-found", "There is no such thing here")                                \
     X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "The method is not allowed here")           \
     X(WRONG_STATE, 409, "wrong-state", "The job's state forbids it")                             \
+    X(PRECONDITION_FAILED, 412, "precondition-failed", "It has changed since")                   \
     X(TOO_LARGE, 413, "too-large", "The body is too large")                                      \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported-media-type", "The body's type is not supported") \
     X(RANGE_NOT_SATISFIABLE, 416, "range-not-satisfiable", "The file has no such bytes")         \

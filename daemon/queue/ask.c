@@ -18,6 +18,7 @@ typedef struct ask_request {
     int to; // the state it led to, or KEEP
     od_event_list events;
     roster_entry *entry; // of a job that comes back into the roster
+    int64_t revision;    // of an edit or a deletion
     // of an edit
     char *name, *notes, *labels;
     int64_t priority;
@@ -122,6 +123,7 @@ static od_status refuse(const ask_request *request, od_job_state state, od_error
 static od_status verb_work(sqlite3 *db, void *ctx, od_error *error) {
     ask_request *request = ctx;
     od_job job;
+    OD_TRY(od_jobs_check_revision(db, request->job, request->revision, error));
     OD_TRY(od_jobs_get(db, request->job, &job, error));
     od_job_state state = job.state;
     od_job_fini(&job);
@@ -184,6 +186,7 @@ void od_queue_ask(od_queue *queue, int64_t job, od_queue_verb verb, od_store_don
 
 static od_status edit_work(sqlite3 *db, void *ctx, od_error *error) {
     const ask_request *request = ctx;
+    OD_TRY(od_jobs_check_revision(db, request->job, request->revision, error));
     return od_jobs_edit(db, request->job, request->name, request->notes, request->labels,
                         request->has_priority ? &request->priority : NULL, error);
 }
@@ -217,6 +220,7 @@ void od_queue_edit(od_queue *queue, int64_t job, const od_job_edit *edit, od_sto
     if (request == NULL) {
         return;
     }
+    request->revision = edit->revision;
     request->has_priority = edit->priority != NULL;
     request->priority = edit->priority != NULL ? *edit->priority : 0;
     if (!copy(&request->name, edit->name) || !copy(&request->notes, edit->notes) ||
@@ -254,9 +258,11 @@ static void delete_done(void *ctx, od_status status, const od_error *error) {
     free_request(request);
 }
 
-void od_queue_delete(od_queue *queue, int64_t job, od_store_done done, void *ctx) {
+void od_queue_delete(od_queue *queue, int64_t job, int64_t revision, od_store_done done,
+                     void *ctx) {
     ask_request *request = new_request(queue, job, done, ctx);
     if (request != NULL) {
+        request->revision = revision;
         od_store_write(queue->config.store, delete_work, delete_done, request);
     }
 }

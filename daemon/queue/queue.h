@@ -117,14 +117,16 @@ typedef struct od_job_edit {
     const char *notes;       // NULL: stays
     const char *labels;      // JSON object; NULL: stays
     const int64_t *priority; // NULL: stays
+    int64_t revision;        // that it was made from; 0: any
 } od_job_edit;
 
-// OD_E_NOT_FOUND. Strings are copied.
+// OD_E_NOT_FOUND, OD_E_STALE. Strings are copied.
 void od_queue_edit(od_queue *queue, int64_t job, const od_job_edit *edit, od_store_done done,
                    void *ctx);
 
-// Deletes an ended job with its points, events and files. OD_E_NOT_FOUND, OD_E_CONFLICT.
-void od_queue_delete(od_queue *queue, int64_t job, od_store_done done, void *ctx);
+// Deletes an ended job of this revision (0: any) with its points, events and files. OD_E_NOT_FOUND,
+// OD_E_CONFLICT, OD_E_STALE.
+void od_queue_delete(od_queue *queue, int64_t job, int64_t revision, od_store_done done, void *ctx);
 
 // The devices with what is free of them. Borrowed until the next turn of the loop.
 const od_device_table *od_queue_devices(const od_queue *queue);

@@ -12,7 +12,7 @@
     "id, experiment, variant, name, notes, labels, spec, plan, connection, model, state, reason," \
     " priority, threads, attempt, crashes, retries, step, steps, epoch, eta_s, samples_per_sec,"  \
     " created_at_ms, queued_at_ms, started_at_ms, ended_at_ms, tail_offset, reason_code,"         \
-    " memory_bytes, age, likeness, not_before_ms, ran_ms"
+    " memory_bytes, age, likeness, not_before_ms, ran_ms, revision"
 
 static const od_sql_field fields[] = {
     {offsetof(od_job, id), 'i'},
@@ -48,6 +48,7 @@ static const od_sql_field fields[] = {
     {offsetof(od_job, likeness), 'i'},
     {offsetof(od_job, not_before_ms), 'i'},
     {offsetof(od_job, ran_ms), 'i'},
+    {offsetof(od_job, revision), 'i'},
 };
 static const od_sql_shape shape = {fields, sizeof fields / sizeof fields[0], sizeof(od_job)};
 
@@ -156,12 +157,29 @@ od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id, od_error *
     return OD_OK;
 }
 
+od_status od_jobs_stale(int64_t id, int64_t present, od_error *error) {
+    return od_error_set(error, OD_E_STALE,
+                        "job %" PRId64 " has been changed since: it is at \"r%" PRId64
+                        "\" now; look at it again",
+                        id, present);
+}
+
+od_status od_jobs_check_revision(sqlite3 *db, int64_t id, int64_t revision, od_error *error) {
+    int64_t present;
+    od_status status = od_sql_int(db, "SELECT revision FROM jobs WHERE id = ?1",
+                                  OD_SQL(od_sql_i(id)), &present, error);
+    if (status != OD_OK) {
+        return status == OD_E_NOT_FOUND ? not_found(id, error) : status;
+    }
+    return revision == 0 || revision == present ? OD_OK : od_jobs_stale(id, present, error);
+}
+
 od_status od_jobs_edit(sqlite3 *db, int64_t id, const char *name, const char *notes,
                        const char *labels, const int64_t *priority, od_error *error) {
     OD_TRY(
         od_sql_run(db,
                    "UPDATE jobs SET name = coalesce(?2, name), notes = coalesce(?3, notes),"
-                   " labels = coalesce(?4, labels),"
+                   " labels = coalesce(?4, labels), revision = revision + 1,"
                    " priority = iif(?5, ?6, priority) WHERE id = ?1",
                    OD_SQL(od_sql_i(id), od_sql_t(name), od_sql_t(notes), od_sql_t(labels),
                           od_sql_i(priority != NULL), od_sql_i(priority != NULL ? *priority : 0)),

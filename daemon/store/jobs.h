@@ -69,6 +69,7 @@ typedef struct od_job {
     int64_t started_at_ms; // of the first attempt
     int64_t ended_at_ms;
     int64_t not_before_ms; // it does not start again sooner; 0: it may
+    int64_t revision;      // counts edits, from 1 on
     int64_t ran_ms;        // in attempts that have ended, since it was made or retried
     int64_t tail_offset;   // bytes of events.ndjson that are in the database
 } od_job;
@@ -109,6 +110,13 @@ od_status od_jobs_count(sqlite3 *db, int64_t experiment, int64_t counts[OD_JOB_S
 // created_at_ms.
 od_status od_jobs_insert(sqlite3 *db, const od_job *job, int64_t *id,
                          od_error *error) OD_MUST_CHECK;
+
+// OD_E_STALE, with what to say of a job that is at another revision than was asked for.
+od_status od_jobs_stale(int64_t id, int64_t present, od_error *error) OD_MUST_CHECK;
+
+// OD_E_STALE: the job has another revision by now (0: any will do). OD_E_NOT_FOUND.
+od_status od_jobs_check_revision(sqlite3 *db, int64_t id, int64_t revision,
+                                 od_error *error) OD_MUST_CHECK;
 
 // NULL leaves a value as it is. OD_E_NOT_FOUND.
 od_status od_jobs_edit(sqlite3 *db, int64_t id, const char *name, const char *notes,

@@ -93,6 +93,8 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
     // Devices that take no new runs; '' is the whole server.
     "CREATE TABLE drained (device TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT "
     "ROWID;",
+
+    "ALTER TABLE jobs ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;",
 };
 
 static od_status run_step(sqlite3 *db, int64_t version, od_error *error) {

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-enum { OD_MIGRATIONS_VERSION = 4 };
+enum { OD_MIGRATIONS_VERSION = 5 };
 
 // The version of db's tables; 0: it is empty. OD_E_UNSUPPORTED: it is newer than
 // OD_MIGRATIONS_VERSION. OD_E_CORRUPT: it holds something else. Changes nothing.

@@ -187,6 +187,41 @@ def changes_and_deletion():
 
 
 @test
+def a_change_that_somebody_else_has_overtaken():
+    number = submit(spec("shared"))
+    path = f"/api/v1/jobs/{number}"
+    tag = expect(ask("GET", path), 200).headers["ETag"]
+    equal(tag, '"r1"')
+    mine = expect(ask("PATCH", path, {"notes": "mine"}, {"If-Match": tag}), 200)
+    equal(mine.headers["ETag"], '"r2"')
+    for stale in (tag, 'W/"r2"', '"r22"', "r2", '"", "r1"', ""):
+        problem = expect_problem(ask("PATCH", path, {"notes": "theirs"}, {"If-Match": stale}), 412,
+                                 "precondition-failed")
+        assert '"r2"' in problem["detail"], problem
+    equal(job(number)["notes"], "mine")
+    for good in ('"r2"', "*", '"x", "r4"', '"r5" ,"x"'):
+        expect(ask("PATCH", path, {"notes": good}, {"If-Match": good}), 200, good)
+    finish(number)
+    equal(expect(ask("GET", path), 200).headers["ETag"], '"r6"')  # running changes nothing of it
+    expect_problem(ask("DELETE", path, headers={"If-Match": '"r5"'}), 412, "precondition-failed")
+    expect(ask("DELETE", path, headers={"If-Match": '"r6"'}), 204)
+    expect_problem(ask("DELETE", path, headers={"If-Match": "*"}), 404, "not-found")
+
+
+@test
+def changes_that_meet_are_all_kept():
+    changes = 32  # labels that a job may have
+    number = submit(spec("shared"))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        def change(key):
+            return ask("PATCH", f"/api/v1/jobs/{number}", {"labels": {f"k{key}": "v"}})
+        for answer in pool.map(change, range(changes)):
+            expect(answer, 200)
+    equal(job(number)["labels"], {f"k{key}": "v" for key in range(changes)})
+    finish(number)
+
+
+@test
 def transitions():
     number = long_job()
     wait_for_state(number, "running")

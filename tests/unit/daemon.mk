@@ -8,7 +8,8 @@ daemon_tests =
 check_PROGRAMS += $(daemon_tests) tests/unit/daemon/fake_worker
 TESTS += $(daemon_tests)
 EXTRA_DIST += tests/unit/daemon/fixtures/orthod-v1.sql tests/unit/daemon/fixtures/orthod-v2.sql \
-	tests/unit/daemon/fixtures/orthod-v3.sql
+	tests/unit/daemon/fixtures/orthod-v3.sql \
+	tests/unit/daemon/fixtures/orthod-v4.sql
 
 # what queue and planner start instead of ortho-worker
 tests_unit_daemon_fake_worker_SOURCES = tests/unit/daemon/fake_worker.c

@@ -351,11 +351,11 @@ static void an_ended_job_is_deleted_with_its_files(void **state) {
     char path[PATH_MAX];
     world_start(w, NULL);
     int64_t id = world_submit(w, "wait", "");
-    od_queue_delete(w->queue, id, on_done, &early);
+    od_queue_delete(w->queue, id, 0, on_done, &early);
     assert_int_equal(wait_for(w, &early), OD_E_CONFLICT);
     world_ask(w, id, OD_QUEUE_CANCEL);
     world_wait(w, id, OD_JOB_CANCELLED, 1);
-    od_queue_delete(w->queue, id, on_done, &late);
+    od_queue_delete(w->queue, id, 0, on_done, &late);
     assert_int_equal(wait_for(w, &late), OD_OK);
     wait_for_removals(w);
     assert_int_equal(od_rundir_path(path, w->folder, id, "", NULL), OD_OK);
@@ -512,7 +512,7 @@ static void a_deletion_that_was_cut_off_is_finished_by_the_next_start(void **sta
     world_start(w, NULL);
     int64_t id = world_submit(w, "succeed", "");
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
-    od_queue_delete(w->queue, id, on_done, &deleted);
+    od_queue_delete(w->queue, id, 0, on_done, &deleted);
     world_stop(w); // the row goes, the files may stay
     assert_int_equal(deleted.status, OD_OK);
     world_start(w, NULL);

@@ -296,6 +296,18 @@ static void a_database_of_version_3_is_read(void **state) {
     assert_query(w, "SELECT count(*) FROM drained", "0");
 }
 
+static void a_database_of_version_4_is_read(void **state) {
+    world *w = *state;
+    put_version(w, OD_TEST_FIXTURES "/orthod-v4.sql");
+    world_open_store(w);
+    assert_is_newest(w);
+    od_job job = world_job(w, 3);
+    assert_int_equal(job.revision, 1);
+    assert_int_equal(job.ran_ms, 7);
+    od_job_fini(&job);
+    assert_query(w, "SELECT count(*) FROM drained", "1");
+}
+
 static void an_old_version_is_kept_before_its_upgrade(void **state) {
     world *w = *state;
     assert_int_equal(access(beside(w, ".v0.bak"), F_OK), -1); // of nothing there is no copy
@@ -397,6 +409,7 @@ int main(void) {
         TEST(a_database_of_version_3_is_read),
         TEST(what_was_deleted_frees_its_space),
         TEST(a_database_of_before_frees_its_space_too),
+        TEST(a_database_of_version_4_is_read),
         TEST(an_old_version_is_kept_before_its_upgrade),
         TEST(without_a_copy_nothing_is_upgraded),
     };

@@ -28,6 +28,7 @@ static void test_types_and_statuses(void **state) {
         {OD_PROBLEM_NOT_FOUND, "/problems/not-found", 404},
         {OD_PROBLEM_METHOD_NOT_ALLOWED, "/problems/method-not-allowed", 405},
         {OD_PROBLEM_WRONG_STATE, "/problems/wrong-state", 409},
+        {OD_PROBLEM_PRECONDITION_FAILED, "/problems/precondition-failed", 412},
         {OD_PROBLEM_TOO_LARGE, "/problems/too-large", 413},
         {OD_PROBLEM_UNSUPPORTED_MEDIA_TYPE, "/problems/unsupported-media-type", 415},
         {OD_PROBLEM_RANGE_NOT_SATISFIABLE, "/problems/range-not-satisfiable", 416},
