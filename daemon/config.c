@@ -10,13 +10,14 @@
 #include "daemon/config_queue.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096 };
+enum { CONFIG_FILE_MAX_BYTES = 65536, SLOTS_MAX = 4096, RATE_MAX = 1000000, TIMEOUT_MAX_S = 86400 };
 
 const char od_config_help[] =
     "Usage: orthod [OPTION]...\n"
@@ -41,6 +42,8 @@ const char od_config_help[] =
     "  --tls-cert FILE                  serve https:// with this certificate chain (PEM) on all\n"
     "                                   but unix sockets; needs --tls-key\n"
     "  --tls-key FILE                   its private key, mode 0600 or 0640\n"
+    "  --rate-limit N                   requests a second that each token may make (100; 0: any)\n"
+    "  --request-timeout SECONDS        until a request must have come whole (120)\n"
     "  --cpu-slots N                    CPU threads to give away (the number of cores)\n"
     "  --memory SIZE                    memory for runs, like 48G (all but an eighth, at most 4G)\n"
     "  --backfill yes|no                start short jobs while a large one waits (yes)\n"
@@ -130,16 +133,31 @@ static od_status set_worker(od_config *config, const char *value, od_error *erro
     return copy_path(config->worker, "worker", value, error);
 }
 
-static od_status set_cpu_slots(od_config *config, const char *value, od_error *error) {
+static od_status read_number(const char *name, const char *value, int64_t least, int64_t most,
+                             int64_t *out, od_error *error) {
     char *end;
     errno = 0;
-    long slots = strtol(value, &end, 10);
-    if (*value == '\0' || *end != '\0' || errno != 0 || slots < 1 || slots > SLOTS_MAX) {
-        return od_error_set(error, OD_E_INVALID, "--cpu-slots %s: is not a number from 1 to %d",
-                            value, SLOTS_MAX);
+    long number = strtol(value, &end, 10);
+    if (*value == '\0' || *end != '\0' || errno != 0 || number < least || number > most) {
+        return od_error_set(error, OD_E_INVALID,
+                            "--%s %s: is not a number from %" PRId64 " to %" PRId64, name, value,
+                            least, most);
     }
-    config->cpu_slots = slots;
+    *out = number;
     return OD_OK;
+}
+
+static od_status set_cpu_slots(od_config *config, const char *value, od_error *error) {
+    return read_number("cpu-slots", value, 1, SLOTS_MAX, &config->cpu_slots, error);
+}
+
+static od_status set_rate_limit(od_config *config, const char *value, od_error *error) {
+    return read_number("rate-limit", value, 0, RATE_MAX, &config->rate_limit, error);
+}
+
+static od_status set_request_timeout(od_config *config, const char *value, od_error *error) {
+    return read_number("request-timeout", value, 1, TIMEOUT_MAX_S, &config->request_timeout_s,
+                       error);
 }
 
 static od_status set_log_level(od_config *config, const char *value, od_error *error) {
@@ -173,6 +191,8 @@ static const config_option options[] = {
     {"token-file", set_token_file, 0},
     {"tls-cert", set_tls_cert, 0},
     {"tls-key", set_tls_key, 0},
+    {"rate-limit", set_rate_limit, 0},
+    {"request-timeout", set_request_timeout, 0},
     {"cpu-slots", set_cpu_slots, 0},
     {"worker", set_worker, 0},
     {"log-level", set_log_level, 0},
@@ -379,6 +399,8 @@ static void read_all(int argc, char **argv, od_config *out, config_faults *fault
     out->backfill = true;
     out->retry_delay_ms = 5000;
     out->retry_delay_max_ms = 600000;
+    out->rate_limit = 100;
+    out->request_timeout_s = 120;
     if (!read_action(argc, argv, out)) {
         (void)(read_files(argc, argv, out, faults) && read_arguments(argc, argv, out, faults) &&
                fill_defaults(out, faults));

@@ -32,7 +32,9 @@ typedef struct od_config {
     char token_file[PATH_MAX]; // "": everybody who can connect may do everything
     char tls_cert[PATH_MAX];   // "": nothing is encrypted; else tls_key is there too
     char tls_key[PATH_MAX];
-    char worker[PATH_MAX]; // ortho-worker; beside orthod when not given
+    char worker[PATH_MAX];     // ortho-worker; beside orthod when not given
+    int64_t rate_limit;        // requests a second of each token; 0: no limit
+    int64_t request_timeout_s; // until a request must be there whole
     int64_t cpu_slots;
     int64_t default_threads; // half of the slots, at least one
     int64_t memory_bytes;    // for runs

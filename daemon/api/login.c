@@ -15,10 +15,17 @@ static bool has_tokens(od_request *request) {
 
 static od_response *log_in(const od_request *request, const char *token) {
     char cookie[OD_AUTH_COOKIE_BYTES];
+    char client[OD_REQUEST_CLIENT_BYTES];
+    od_auth *auth = od_api_daemon(request)->auth;
     od_error error = {0};
-    od_status status = od_auth_login(od_api_daemon(request)->auth, token,
-                                     od_request_is_encrypted(request), cookie, &error);
+    int wait_s = 0;
+    od_request_client(request, client);
+    if (!od_auth_may_login(auth, client, &wait_s)) {
+        return od_problem_rate_limited(request, wait_s, "too many logins have failed");
+    }
+    od_status status = od_auth_login(auth, token, od_request_is_encrypted(request), cookie, &error);
     if (status == OD_E_INVALID) {
+        od_auth_note_failure(auth, client);
         return od_problem_new(request, OD_PROBLEM_UNAUTHORIZED, NULL, "%s", error.text);
     }
     return status == OD_OK ? od_response_header(od_response_empty(204), "Set-Cookie", cookie)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/http/throttle.h"
 
 #include <nettle/memops.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 
 enum { SESSIONS_MAX = 256, SESSION_S = 7 * 24 * 3600, ID_BYTES = 65, NAME_BYTES = 16 };
+enum { BURST_S = 5, LOGIN_FAILURES = 10, LOGIN_WAIT_S = 10 };
 
 // Of a session that never was, until_ns is 0. It is monotonic: setting the clock ends no session and
 // lengthens none.
@@ -24,7 +26,9 @@ typedef struct session {
 struct od_auth {
     char *path;
     char cookie_name[NAME_BYTES];
-    struct stat seen; // the file as it was when tokens was read
+    od_throttle *requests; // by token; NULL: no limit
+    od_throttle *failures; // of logins, by address
+    struct stat seen;      // the file as it was when tokens was read
     od_tokens tokens;
     session sessions[SESSIONS_MAX];
 };
@@ -37,15 +41,21 @@ static void name_cookie(od_auth *auth) {
              hash[1], hash[2], hash[3]);
 }
 
-od_status od_auth_new(const char *token_file, od_auth **out, od_error *error) {
+od_status od_auth_new(const char *token_file, int64_t requests_per_second, od_auth **out,
+                      od_error *error) {
     od_auth *auth = calloc(1, sizeof *auth);
-    char *path = auth != NULL ? strdup(token_file) : NULL;
-    if (path == NULL) {
-        free(auth);
+    if (auth == NULL) {
         return od_error_set(error, OD_E_NO_MEMORY, "no memory for tokens");
     }
-    auth->path = path;
-    od_status status = od_tokens_read(path, &auth->tokens, error);
+    double rate = (double)requests_per_second;
+    auth->path = strdup(token_file);
+    auth->failures = od_throttle_new(1.0 / LOGIN_WAIT_S, LOGIN_FAILURES);
+    auth->requests = rate > 0 ? od_throttle_new(rate, rate * BURST_S) : NULL;
+    if (auth->path == NULL || auth->failures == NULL || (rate > 0 && auth->requests == NULL)) {
+        od_auth_free(auth);
+        return od_error_set(error, OD_E_NO_MEMORY, "no memory for tokens");
+    }
+    od_status status = od_tokens_read(auth->path, &auth->tokens, error);
     if (status != OD_OK) {
         od_auth_free(auth);
         return status;
@@ -58,6 +68,8 @@ od_status od_auth_new(const char *token_file, od_auth **out, od_error *error) {
 void od_auth_free(od_auth *auth) {
     if (auth != NULL) {
         od_tokens_fini(&auth->tokens);
+        od_throttle_free(auth->requests);
+        od_throttle_free(auth->failures);
         free(auth->path);
         free(auth);
     }
@@ -112,39 +124,83 @@ static bool find_cookie(const od_auth *auth, const char *header, char out[ID_BYT
     return false;
 }
 
-static session *find_session(od_auth *auth, const char *header) {
-    char id[ID_BYTES];
-    uint8_t hash[OD_TOKEN_HASH_BYTES];
+static session *find_session(od_auth *auth, const uint8_t id[OD_TOKEN_HASH_BYTES]) {
     session *found = NULL;
-    if (!find_cookie(auth, header, id)) {
-        return NULL;
-    }
-    od_token_hash(id, hash);
     int64_t now = od_clock_monotonic_ns();
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         session *one = &auth->sessions[i];
-        if (memeql_sec(one->id, hash, sizeof hash) != 0 && one->until_ns > now) {
+        if (memeql_sec(one->id, id, OD_TOKEN_HASH_BYTES) != 0 && one->until_ns > now) {
             found = one;
         }
     }
     return found;
 }
 
-od_role od_auth_role(od_auth *auth, const char *authorization, const char *cookie) {
-    static const char scheme[] = "Bearer ";
+static session *find_session_of(od_auth *auth, const char *header) {
+    char id[ID_BYTES];
     uint8_t hash[OD_TOKEN_HASH_BYTES];
+    if (!find_cookie(auth, header, id)) {
+        return NULL;
+    }
+    od_token_hash(id, hash);
+    return find_session(auth, hash);
+}
+
+// --- callers --------------------------------------------------------------------------------
+
+od_caller od_auth_caller(od_auth *auth, const char *authorization, const char *cookie) {
+    static const char scheme[] = "Bearer ";
+    od_caller out = {.role = OD_ROLE_NONE};
     const od_token *token = NULL;
     refresh(auth);
     if (authorization != NULL) {
         if (strncasecmp(authorization, scheme, sizeof scheme - 1) == 0) {
-            od_token_hash(authorization + sizeof scheme - 1, hash);
-            token = od_tokens_find(&auth->tokens, hash);
+            od_token_hash(authorization + sizeof scheme - 1, out.token);
+            token = od_tokens_find(&auth->tokens, out.token);
         }
     } else {
-        const session *one = find_session(auth, cookie);
-        token = one != NULL ? od_tokens_find(&auth->tokens, one->token) : NULL;
+        const session *one = find_session_of(auth, cookie);
+        if (one != NULL) {
+            memcpy(out.token, one->token, sizeof out.token);
+            memcpy(out.session, one->id, sizeof out.session);
+            token = od_tokens_find(&auth->tokens, out.token);
+        }
     }
-    return token != NULL ? token->role : OD_ROLE_NONE;
+    out.role = token != NULL ? token->role : OD_ROLE_NONE;
+    return out;
+}
+
+bool od_auth_is_current(od_auth *auth, const od_caller *caller, od_role needed) {
+    static const uint8_t none[OD_TOKEN_HASH_BYTES];
+    refresh(auth);
+    if (memcmp(caller->session, none, sizeof none) != 0 &&
+        find_session(auth, caller->session) == NULL) {
+        return false;
+    }
+    const od_token *token = od_tokens_find(&auth->tokens, caller->token);
+    return token != NULL && token->role <= needed;
+}
+
+static int64_t now_ms(void) {
+    return od_clock_monotonic_ns() / 1000000;
+}
+
+bool od_auth_admit(od_auth *auth, const od_caller *caller, int *wait_s) {
+    return auth->requests == NULL ||
+           od_throttle_take(auth->requests, caller->token, now_ms(), wait_s);
+}
+
+bool od_auth_may_login(od_auth *auth, const char *client, int *wait_s) {
+    uint8_t key[OD_TOKEN_HASH_BYTES];
+    od_token_hash(client, key);
+    return od_throttle_has(auth->failures, key, now_ms(), wait_s);
+}
+
+void od_auth_note_failure(od_auth *auth, const char *client) {
+    uint8_t key[OD_TOKEN_HASH_BYTES];
+    int wait_s = 0;
+    od_token_hash(client, key);
+    (void)od_throttle_take(auth->failures, key, now_ms(), &wait_s);
 }
 
 static void print_cookie(const od_auth *auth, const char *id, int seconds, bool encrypted,
@@ -177,7 +233,7 @@ od_status od_auth_login(od_auth *auth, const char *secret, bool encrypted,
 }
 
 void od_auth_logout(od_auth *auth, const char *cookie, char out[OD_AUTH_COOKIE_BYTES]) {
-    session *one = find_session(auth, cookie);
+    session *one = find_session_of(auth, cookie);
     if (one != NULL) {
         *one = (session){0};
     }

@@ -19,6 +19,8 @@
 typedef struct od_request od_request;
 typedef struct od_response od_response;
 
+enum { OD_REQUEST_CLIENT_BYTES = 48 };
+
 typedef enum od_method {
     OD_METHOD_GET = 1 << 0,
     OD_METHOD_HEAD = 1 << 1,
@@ -66,6 +68,8 @@ bool od_request_parameter(const od_request *request, size_t index, const char **
 const char *od_request_header(const od_request *request, const char *name);
 // Whether the client's side is encrypted, by this server or by a proxy in front of it.
 bool od_request_is_encrypted(const od_request *request);
+// The client's address without its port, "unix" through a unix socket. Behind a proxy, the proxy's.
+void od_request_client(const od_request *request, char out[OD_REQUEST_CLIENT_BYTES]);
 // Notes what is wrong with a parameter or header, so that all of it can be told at once.
 void od_request_fault(od_request *request, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

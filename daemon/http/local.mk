@@ -46,6 +46,7 @@ libhttp_a_SOURCES = \
 	daemon/http/response.c \
 	daemon/http/router.c daemon/http/router.h \
 	daemon/http/server.c daemon/http/server.h \
+	daemon/http/throttle.c daemon/http/throttle.h \
 	daemon/http/tls.c daemon/http/tls.h \
 	daemon/http/tokens.c daemon/http/tokens.h \
 	daemon/http/url.c daemon/http/url.h \

@@ -26,6 +26,8 @@ enum {
     RESERVED_FILES = 256,     // descriptors that are not for connections
     BACKLOG = 512,
     TLS_OPTIONS = 3,
+    SWEEP_MS = 1000,
+    PER_ADDRESS = 256, // connections of one address, where others than this machine connect
 };
 
 static char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
@@ -107,6 +109,82 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
     return strlen(text);
 }
 
+// --- connections ----------------------------------------------------------------------------
+
+static int64_t now_ms(const od_listener *listener) {
+    return (int64_t)uv_now(listener->mhd->config.loop);
+}
+
+// MHD sees the end of what it reads and lets the connection go.
+static void end_late_connections(od_listener *listener, int64_t now_ms) {
+    int64_t limit_ms = listener->mhd->config.request_timeout_s * 1000;
+    od_connection *one;
+    LIST_FOREACH(one, &listener->connections, link) {
+        if (one->waiting && limit_ms > 0 && now_ms - one->since_ms >= limit_ms) {
+            one->waiting = false;
+            shutdown(one->fd, SHUT_RDWR);
+        }
+    }
+}
+
+// Ending one may take others out of the list only later, when MHD runs.
+static void end_revoked_streams(od_listener *listener) {
+    od_auth *auth = listener->mhd->config.auth;
+    od_stream *stream;
+    LIST_FOREACH(stream, &listener->mhd->streams, link) {
+        if (stream->listener == listener && stream->guarded && !stream->ending &&
+            !od_auth_is_current(auth, &stream->caller, stream->needed)) {
+            od_response_end_stream(stream);
+        }
+    }
+}
+
+static void on_sweep(uv_timer_t *timer) {
+    od_listener *listener = timer->data;
+    end_late_connections(listener, now_ms(listener));
+    end_revoked_streams(listener);
+    if (LIST_EMPTY(&listener->connections)) {
+        uv_timer_stop(timer);
+    }
+}
+
+void od_mhd_await_request(od_listener *listener, struct MHD_Connection *connection, bool waiting) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    od_connection *one = info != NULL ? info->socket_context : NULL;
+    if (one != NULL) {
+        one->waiting = waiting;
+        one->since_ms = now_ms(listener);
+    }
+}
+
+// Without memory the connection has no time limit of its own.
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    od_listener *listener = cls;
+    od_connection *one = *context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (one != NULL) {
+            LIST_REMOVE(one, link);
+            free(one);
+        }
+        *context = NULL;
+        return;
+    }
+    one = malloc(sizeof *one);
+    if (one == NULL) {
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *one = (od_connection){.fd = info->connect_fd, .since_ms = now_ms(listener), .waiting = true};
+    *context = one;
+    LIST_INSERT_HEAD(&listener->connections, one, link);
+    if (!uv_is_active((uv_handle_t *)&listener->sweep)) {
+        uv_timer_start(&listener->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    }
+}
+
 // --- listening ------------------------------------------------------------------------------
 
 // Removes a socket that a server left behind which was killed; one that answers stays.
@@ -186,6 +264,7 @@ static od_status name_listener(od_listener *listener, int fd, od_error *error) {
     od_listen_name(listener->name, (struct sockaddr *)&real);
     const od_mhd_config *config = &listener->mhd->config;
     od_guard_init(&listener->guard, (struct sockaddr *)&real, config->hosts, config->host_count);
+    listener->open = !od_listen_is_local((struct sockaddr *)&real);
     listener->encrypted = config->tls != NULL && real.ss_family != AF_UNIX;
     return OD_OK;
 }
@@ -210,9 +289,11 @@ static struct MHD_Daemon *start_daemon(od_listener *listener, int fd) {
         flags, 0, NULL, NULL, od_request_on_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
         NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, od_request_on_target,
         listener, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        od_request_on_completed, listener, MHD_OPTION_CONNECTION_LIMIT, listener->mhd->connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        od_request_on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, listener->open ? (unsigned)PER_ADDRESS : 0U,
+        MHD_OPTION_CONNECTION_LIMIT, listener->mhd->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static od_status watch(od_listener *listener, od_error *error) {
@@ -225,9 +306,11 @@ static od_status watch(od_listener *listener, od_error *error) {
                             uv_strerror(failed));
     }
     uv_timer_init(loop, &listener->timer);
+    uv_timer_init(loop, &listener->sweep);
     listener->poll.data = listener;
     listener->timer.data = listener;
-    listener->open_handles = 2;
+    listener->sweep.data = listener;
+    listener->open_handles = 3;
     LIST_INSERT_HEAD(&listener->mhd->listeners, listener, link);
     uv_poll_start(&listener->poll, UV_READABLE, on_poll);
     return OD_OK;
@@ -243,6 +326,7 @@ static od_status serve(od_mhd *mhd, int fd, const char *unix_path, od_error *err
         goto err_socket;
     }
     listener->mhd = mhd;
+    LIST_INIT(&listener->connections);
     status = name_listener(listener, fd, error);
     if (status != OD_OK) {
         goto err_socket;
@@ -354,6 +438,7 @@ static void stop_listener(od_listener *listener) {
     MHD_stop_daemon(listener->daemon);
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
     uv_close((uv_handle_t *)&listener->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&listener->sweep, on_handle_closed);
 }
 
 void od_mhd_close(od_mhd *mhd) {

@@ -31,6 +31,7 @@ typedef struct od_mhd_config {
     void *context;               // od_request_context
     od_auth *auth;               // NULL: everybody may do everything
     const od_tls *tls;           // of all but unix sockets; NULL: nothing is encrypted
+    int64_t request_timeout_s;   // from a connection's beginning to a whole request; 0: none
     const od_listen_host *hosts; // that clients ask for; kept, not copied
     size_t host_count;
 } od_mhd_config;

@@ -23,8 +23,11 @@ struct od_stream {
     od_listener *listener;
     struct MHD_Connection *connection; // NULL until the response is queued
     bool waiting;                      // suspended until od_stream_wake
-    bool ending;                       // the server stops: nothing more is read
-    LIST_ENTRY(od_stream) link;        // in od_mhd.streams once queued
+    bool ending;                       // nothing more is read
+    bool guarded;                      // it ends when caller loses the role needed
+    od_caller caller;
+    od_role needed;
+    LIST_ENTRY(od_stream) link; // in od_mhd.streams once queued
 };
 
 struct od_response {
@@ -55,6 +58,7 @@ struct od_request {
     bool suspended; // its connection waits for the answer
     od_method method;
     const od_route *route;
+    od_caller caller; // where the server has tokens
     char *target;
     od_url url;
     od_buffer body;
@@ -65,15 +69,27 @@ struct od_request {
     LIST_ENTRY(od_request) link; // in od_mhd.suspended while suspended
 };
 
+// A connection that a request is awaited on. Whoever sends one byte now and then is never idle, so
+// the whole request has a time limit from the connection's beginning, or the last answer's end.
+typedef struct od_connection {
+    int fd;
+    int64_t since_ms;
+    bool waiting;
+    LIST_ENTRY(od_connection) link;
+} od_connection;
+
 struct od_listener {
     od_mhd *mhd;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timer;
+    uv_timer_t sweep; // runs while there are connections
+    LIST_HEAD(, od_connection) connections;
     int open_handles;
     bool resumed; // a connection was, so that MHD has work that no descriptor tells of
     od_guard guard;
     bool encrypted;
+    bool open;       // to other machines
     char *unix_path; // removed when the listener stops; NULL for TCP
     char name[OD_MHD_ADDRESS_BYTES];
     LIST_ENTRY(od_listener) link;
@@ -92,6 +108,9 @@ struct od_mhd {
 // Has a suspended connection of the listener served again.
 void od_mhd_resume(od_listener *listener, struct MHD_Connection *connection);
 
+// Whether a whole request is awaited on the connection, from now on.
+void od_mhd_await_request(od_listener *listener, struct MHD_Connection *connection, bool waiting);
+
 // MHD's callbacks for requests; cls is the od_listener.
 void *od_request_on_target(void *cls, const char *target, struct MHD_Connection *connection);
 enum MHD_Result od_request_on_access(void *cls, struct MHD_Connection *connection, const char *url,
@@ -102,9 +121,8 @@ void od_request_on_completed(void *cls, struct MHD_Connection *connection, void 
 // Answers a suspended request with 503 while its handler is still at work.
 void od_request_abandon(od_request *request);
 
-// Ties a stream's response to the connection that it is queued on, before MHD_queue_response.
-void od_response_attach(od_response *response, od_listener *listener,
-                        struct MHD_Connection *connection);
+// Ties a stream's response to the request that it answers, before MHD_queue_response.
+void od_response_attach(od_response *response, const od_request *request);
 // Ends the stream: it is woken and reads its end.
 void od_response_end_stream(od_stream *stream);
 

@@ -85,6 +85,12 @@ od_response *od_problem_new(const od_request *request, od_problem problem, const
     return build(request, problem, detail, errors);
 }
 
+od_response *od_problem_rate_limited(const od_request *request, int wait_s, const char *why) {
+    return od_response_header_printf(od_problem_new(request, OD_PROBLEM_RATE_LIMITED, NULL,
+                                                    "%s; ask again in %d s", why, wait_s),
+                                     "Retry-After", "%d", wait_s);
+}
+
 od_response *od_problem_from_error(const od_request *request, const od_error *error) {
     switch (error->status) {
     case OD_E_NOT_FOUND:

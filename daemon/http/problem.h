@@ -24,6 +24,7 @@
     X(INVALID_SPEC, 422, "invalid-spec", "The spec is not valid")                                \
     X(IDEMPOTENCY_MISMATCH, 422, "idempotency-mismatch",                                         \
       "The Idempotency-Key was used with another body")                                          \
+    X(RATE_LIMITED, 429, "rate-limited", "Too many requests")                                    \
     X(INTERNAL, 500, "internal", "A fault of the server")                                        \
     X(UNAVAILABLE, 503, "unavailable", "The server cannot do it now")
 
@@ -46,6 +47,9 @@ od_response *od_problem_new(const od_request *request, od_problem problem, const
 // DATABASE without room -> UNAVAILABLE, everything else INTERNAL, which is logged with its text and
 // shown without it.
 od_response *od_problem_from_error(const od_request *request, const od_error *error);
+
+// RATE_LIMITED with Retry-After.
+od_response *od_problem_rate_limited(const od_request *request, int wait_s, const char *why);
 
 // Puts a '?' for every byte of text that is no ASCII.
 void od_problem_keep_ascii(char *text);

@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,25 @@ bool od_request_is_encrypted(const od_request *request) {
     const char *origin = od_request_header(request, "Origin");
     return request->listener->encrypted ||
            (origin != NULL && strncasecmp(origin, "https://", 8) == 0);
+}
+
+// Of IPv6, the network: who has one address there has 2^64.
+void od_request_client(const od_request *request, char out[OD_REQUEST_CLIENT_BYTES]) {
+    const union MHD_ConnectionInfo *info =
+        request->connection != NULL
+            ? MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            : NULL;
+    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+    snprintf(out, OD_REQUEST_CLIENT_BYTES, "unix");
+    if (address != NULL && address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        inet_ntop(AF_INET, &in->sin_addr, out, OD_REQUEST_CLIENT_BYTES);
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        struct in6_addr network = {0};
+        memcpy(&network, &in6->sin6_addr, sizeof network / 2);
+        inet_ntop(AF_INET6, &network, out, OD_REQUEST_CLIENT_BYTES);
+    }
 }
 
 void od_request_fault(od_request *request, const char *name, const char *format, ...) {
@@ -197,33 +218,41 @@ static void answer_options(od_request *request, unsigned methods) {
 }
 
 // What a request says of itself is in no message: it may be a secret.
+static void refuse_unknown(od_request *request, bool with_token) {
+    od_response *response =
+        od_problem_new(request, OD_PROBLEM_UNAUTHORIZED, NULL, "%s",
+                       with_token ? "the token is not, or no longer, one of this server's"
+                                  : "send Authorization: Bearer TOKEN, or log in");
+    refuse(request,
+           od_response_header(response, "WWW-Authenticate",
+                              with_token ? "Bearer realm=\"orthod\", error=\"invalid_token\""
+                                         : "Bearer realm=\"orthod\""));
+}
+
+static void refuse_role(od_request *request, od_role needed) {
+    od_response *response = od_problem_new(
+        request, OD_PROBLEM_FORBIDDEN_ROLE, NULL, "the token's role is %s and this needs %s",
+        od_role_name(request->caller.role), od_role_name(needed));
+    refuse(request, od_response_header_printf(
+                        response, "WWW-Authenticate",
+                        "Bearer realm=\"orthod\", error=\"insufficient_scope\", scope=\"%s\"",
+                        od_role_name(needed)));
+}
+
 static void check_role(od_request *request, od_role needed) {
     od_auth *auth = request->mhd->config.auth;
+    int wait_s = 0;
     if (auth == NULL || needed == OD_ROLE_NONE) {
         return;
     }
     const char *authorization = od_request_header(request, "Authorization");
-    od_role role = od_auth_role(auth, authorization, od_request_header(request, "Cookie"));
-    if (role <= needed) {
-        return;
-    }
-    if (role == OD_ROLE_NONE) {
-        od_response *response = od_problem_new(
-            request, OD_PROBLEM_UNAUTHORIZED, NULL, "%s",
-            authorization != NULL ? "the token is not, or no longer, one of this server's"
-                                  : "send Authorization: Bearer TOKEN, or log in");
-        refuse(request, od_response_header(response, "WWW-Authenticate",
-                                           authorization != NULL
-                                               ? "Bearer realm=\"orthod\", error=\"invalid_token\""
-                                               : "Bearer realm=\"orthod\""));
-    } else {
-        refuse(request, od_response_header_printf(
-                            od_problem_new(request, OD_PROBLEM_FORBIDDEN_ROLE, NULL,
-                                           "the token's role is %s and this needs %s",
-                                           od_role_name(role), od_role_name(needed)),
-                            "WWW-Authenticate",
-                            "Bearer realm=\"orthod\", error=\"insufficient_scope\", scope=\"%s\"",
-                            od_role_name(needed)));
+    request->caller = od_auth_caller(auth, authorization, od_request_header(request, "Cookie"));
+    if (request->caller.role == OD_ROLE_NONE) {
+        refuse_unknown(request, authorization != NULL);
+    } else if (!od_auth_admit(auth, &request->caller, &wait_s)) {
+        refuse(request, od_problem_rate_limited(request, wait_s, "the token has asked too often"));
+    } else if (request->caller.role > needed) {
+        refuse_role(request, needed);
     }
 }
 
@@ -387,7 +416,8 @@ static enum MHD_Result send_answer(od_request *request) {
         return MHD_NO;
     }
     od_log(OD_LOG_DEBUG, "request", "status=%u target=%.512s", response->status, request->target);
-    od_response_attach(response, request->listener, request->connection);
+    od_response_attach(response, request);
+    od_mhd_await_request(request->listener, request->connection, false);
     enum MHD_Result result =
         MHD_queue_response(request->connection, response->status, response->mhd);
     od_response_free(response);
@@ -401,6 +431,7 @@ static void dispatch(od_request *request) {
     }
     request->phase = OD_REQUEST_HANDLED;
     request->held = true;
+    od_mhd_await_request(request->listener, request->connection, false);
     request->route->handler(request);
     if (request->phase == OD_REQUEST_HANDLED) {
         request->suspended = true;
@@ -466,8 +497,8 @@ void od_request_abandon(od_request *request) {
 void od_request_on_completed(void *cls, struct MHD_Connection *connection, void **context,
                              enum MHD_RequestTerminationCode why) {
     (void)cls;
-    (void)connection;
     (void)why;
+    od_mhd_await_request(cls, connection, true);
     od_request *request = *context;
     *context = NULL;
     if (request == NULL) {

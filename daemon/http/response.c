@@ -160,14 +160,17 @@ od_response *od_response_stream(const char *content_type, od_stream_read *read,
     return response;
 }
 
-void od_response_attach(od_response *response, od_listener *listener,
-                        struct MHD_Connection *connection) {
-    if (response->stream != NULL) {
-        od_mhd *mhd = listener->mhd;
-        response->stream->listener = listener;
-        response->stream->connection = connection;
-        response->stream->ending = mhd->closing;
-        LIST_INSERT_HEAD(&mhd->streams, response->stream, link);
+void od_response_attach(od_response *response, const od_request *request) {
+    od_mhd *mhd = request->mhd;
+    od_stream *stream = response->stream;
+    if (stream != NULL) {
+        stream->listener = request->listener;
+        stream->connection = request->connection;
+        stream->ending = mhd->closing;
+        stream->guarded = mhd->config.auth != NULL && request->route->role != OD_ROLE_NONE;
+        stream->caller = request->caller;
+        stream->needed = request->route->role;
+        LIST_INSERT_HEAD(&mhd->streams, stream, link);
     }
 }
 

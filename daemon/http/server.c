@@ -22,7 +22,8 @@ static od_status listen_on(od_mhd *mhd, const od_listen *listen, od_error *error
 
 static od_status open_all(od_http *http, od_daemon *daemon, od_error *error) {
     if (daemon->config->token_file[0] != '\0') {
-        OD_TRY(od_auth_new(daemon->config->token_file, &http->auth, error));
+        OD_TRY(od_auth_new(daemon->config->token_file, daemon->config->rate_limit, &http->auth,
+                           error));
     }
     if (daemon->config->tls_cert[0] != '\0') {
         OD_TRY(od_tls_read(daemon->config->tls_cert, daemon->config->tls_key, &http->tls, error));
@@ -38,6 +39,7 @@ static od_status open_all(od_http *http, od_daemon *daemon, od_error *error) {
                                   .context = daemon,
                                   .auth = http->auth,
                                   .tls = http->tls.key != NULL ? &http->tls : NULL,
+                                  .request_timeout_s = daemon->config->request_timeout_s,
                                   .hosts = daemon->config->hosts,
                                   .host_count = daemon->config->host_count};
     OD_TRY(od_mhd_new(&config, &http->mhd, error));

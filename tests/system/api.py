@@ -179,7 +179,7 @@ def job(number):
 class Stream:
     """An event stream: next() is (id, event, data), or None at its end."""
 
-    def __init__(self, path, last_id=None, daemon=None, receive_bytes=None):
+    def __init__(self, path, last_id=None, daemon=None, receive_bytes=None, headers=None):
         daemon = daemon or context.daemon
         self.socket = socket.socket()
         if receive_bytes:
@@ -187,6 +187,7 @@ class Stream:
         self.socket.settimeout(WAIT_S)
         self.socket.connect(("127.0.0.1", daemon.port))
         extra = f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""
+        extra += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self.socket.sendall(f"GET /api/v1{path} HTTP/1.1\r\nHost: {daemon.host}\r\n{extra}\r\n"
                             .encode())
         self.response = http.client.HTTPResponse(self.socket)

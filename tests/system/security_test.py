@@ -1,16 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""orthod as a server of several people: addresses that other machines reach, TLS. Prints TAP."""
+"""orthod as a server of several people: addresses that other machines reach, TLS,
+how often and how long somebody may ask. Prints TAP."""
 import http.client
 import json
 import os
+import select
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
-from api import ORTHOD, WAIT_S, WORKER, Daemon, equal, expect, expect_problem, get, main, spec, test
+from api import (
+    ask, Daemon, equal, expect, expect_problem, get, main, ORTHOD, post, spec, Stream, test, WAIT_S, WORKER,
+)
 
 ORTHOCTL = os.environ["ORTHOCTL"]
 
@@ -183,6 +188,127 @@ def a_key_that_others_read_is_refused():
         assert status == 1 and 'no line with "PRIVATE KEY' in said, said
         status, said = start("--tls-cert", certificate.path, "--tls-key", other.key)
         assert status == 1 and "are --tls-cert and --tls-key a pair?" in said, said
+
+# --- who may go on, and how often -------------------------------------------------------------
+
+
+def revoke(server, name):
+    subprocess.run([ORTHOD, "token", "revoke", name, "--token-file", server.token_file, "--state-dir", "/none",
+                    "--worker", WORKER], capture_output=True, timeout=WAIT_S, check=True)
+
+
+def log_in(server, role):
+    answer = expect(post("/login", {"token": server.secrets[role]}, daemon=server.daemon), 204)
+    return {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+
+
+@test
+def streams_end_with_what_let_them_in():
+    with Server() as server:
+        session, other = log_in(server, "read"), log_in(server, "submit")
+        streams = {name: Stream("/events", daemon=server.daemon, headers=headers) for name, headers in (
+            ("token", server.bearer("read")), ("session", session), ("logout", other),
+            ("admin", server.bearer("admin")))}
+        equal({stream.status for stream in streams.values()}, {200})
+        expect(post("/logout", headers=other, daemon=server.daemon), 204)
+        equal(streams["logout"].next(), None)
+        revoke(server, "read")
+        begun = time.monotonic()
+        equal((streams["token"].next(), streams["session"].next()), (None, None))
+        assert time.monotonic() - begun < 10, time.monotonic() - begun
+        number = expect(post("/jobs", spec(), headers=server.bearer(), daemon=server.daemon), 201).json()["id"]
+        streams["admin"].until(lambda event: event[1] == "state" and event[2]["state"] == "succeeded")
+        expect(get(f"/jobs/{number}", headers=server.bearer(), daemon=server.daemon), 200)
+
+
+@test
+def a_token_that_asks_too_often_waits():
+    with Server("--rate-limit", "2") as server:
+        answers = [get("/jobs", headers=server.bearer("read"), daemon=server.daemon) for _ in range(40)]
+        equal({answer.status for answer in answers}, {200, 429})
+        assert all(answer.status == 200 for answer in answers[:10]), [answer.status for answer in answers]
+        refused = next(answer for answer in answers if answer.status == 429)
+        expect_problem(refused, 429, "rate-limited")
+        equal(refused.headers["Retry-After"], "1")
+        expect(get("/jobs", headers=server.bearer("submit"), daemon=server.daemon), 200)
+        for _ in range(40):
+            expect(ask("GET", "/healthz", daemon=server.daemon), 200)
+    with Server("--rate-limit", "0") as server:
+        for _ in range(600):
+            expect(get("/devices", headers=server.bearer("read"), daemon=server.daemon), 200)
+
+
+@test
+def logins_that_fail_make_an_address_wait():
+    with Server() as server:
+        good = {"token": server.secrets["read"]}
+        for _ in range(10):
+            expect(post("/login", good, daemon=server.daemon), 204)
+            expect_problem(post("/login", {"token": "orthod_wrong"}, daemon=server.daemon), 401, "unauthorized")
+        for body in ({"token": "orthod_wrong"}, good):
+            refused = post("/login", body, daemon=server.daemon)
+            expect_problem(refused, 429, "rate-limited")
+            assert 1 <= int(refused.headers["Retry-After"]) <= 10, refused.headers
+        expect(get("/jobs", headers=server.bearer("read"), daemon=server.daemon), 200)
+
+
+def send_slowly(port, start):
+    """Sends start, then a byte whenever nothing came for a while; until the server ends it."""
+    with socket.create_connection(("127.0.0.1", port), WAIT_S) as client:
+        client.sendall(start)
+        begun = time.monotonic()
+        while not select.select([client], [], [], 0.1)[0]:
+            assert time.monotonic() - begun < WAIT_S, "the server waits for ever"
+            try:
+                client.sendall(b"a")
+            except ConnectionError:
+                return b""
+        try:
+            return client.recv(4096)
+        except ConnectionError:
+            return b""
+
+
+@test
+def slow_clients_lose_their_connection():
+    with Certificate() as certificate, Server("--request-timeout", "1") as server, \
+            Server("--request-timeout", "1", *certificate.options) as encrypted:
+        stream = Stream("/events", daemon=server.daemon, headers=server.bearer())
+        host = f"Host: {server.daemon.host}\r\n"
+        for start in ("", "GET /", "GET /healthz HTTP/1.1\r\n" + host + "X: ",
+                      f"POST /api/v1/login HTTP/1.1\r\n{host}Content-Length: 100000\r\n\r\n",
+                      f"POST /api/v1/jobs HTTP/1.1\r\n{host}Content-Length: 100000\r\n\r\n",
+                      f"GET /healthz HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n1\r\n"):
+            answer = send_slowly(server.daemon.port, start.encode())
+            assert b" 200 " not in answer and b" 204 " not in answer, (start, answer)
+        send_slowly(encrypted.daemon.port, b"\x16\x03\x01\x02\x00\x01")  # the beginning of a handshake
+        # A connection that was of use has the same time for its next request.
+        with socket.create_connection(("127.0.0.1", server.daemon.port), WAIT_S) as client:
+            client.sendall(f"GET /healthz HTTP/1.1\r\n{host}\r\n".encode())
+            assert b" 200 " in client.recv(4096)
+            while client.recv(4096):
+                pass
+        # What has been asked for goes on.
+        expect(post("/jobs", spec(), headers=server.bearer(), daemon=server.daemon), 201)
+        assert stream.until(lambda event: event[1] == "state" and event[2]["state"] == "succeeded")
+
+
+@test
+def an_address_has_so_many_connections():
+    with Server("--listen", "0.0.0.0:0", "--host", "lab.example") as server:
+        port = int(server.daemon.addresses[3].rpartition(":")[2])
+        clients = [socket.create_connection(("127.0.0.1", port), WAIT_S) for _ in range(257)]
+        request = f"GET /healthz HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode()
+        answered = 0
+        for client in clients:
+            try:
+                client.sendall(request)
+                answered += client.recv(4096).startswith(b"HTTP/1.1 200")
+            except ConnectionError:
+                pass
+        equal(answered, 256)
+        for client in clients:
+            client.close()
 
 
 if __name__ == "__main__":

@@ -78,6 +78,11 @@ tests_unit_http_summary_json_test_SOURCES = tests/unit/http/summary_json_test.c
 tests_unit_http_summary_json_test_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_http_summary_json_test_LDADD = $(HTTP_TEST_LIBS)
 
+http_tests += tests/unit/http/throttle_test
+tests_unit_http_throttle_test_SOURCES = tests/unit/http/throttle_test.c
+tests_unit_http_throttle_test_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_http_throttle_test_LDADD = $(HTTP_TEST_LIBS)
+
 http_tests += tests/unit/http/tokens_test
 tests_unit_http_tokens_test_SOURCES = tests/unit/http/tokens_test.c tests/unit/scratch.h
 tests_unit_http_tokens_test_CFLAGS = $(HTTP_TEST_CFLAGS)

@@ -34,6 +34,7 @@ static void test_types_and_statuses(void **state) {
         {OD_PROBLEM_RANGE_NOT_SATISFIABLE, "/problems/range-not-satisfiable", 416},
         {OD_PROBLEM_INVALID_SPEC, "/problems/invalid-spec", 422},
         {OD_PROBLEM_IDEMPOTENCY_MISMATCH, "/problems/idempotency-mismatch", 422},
+        {OD_PROBLEM_RATE_LIMITED, "/problems/rate-limited", 429},
         {OD_PROBLEM_INTERNAL, "/problems/internal", 500},
         {OD_PROBLEM_UNAVAILABLE, "/problems/unavailable", 503},
     };
