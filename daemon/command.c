@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool od_command_answer(const od_config *config) {
     if (config->action == OD_CONFIG_HELP) {
@@ -26,6 +27,19 @@ bool od_command_answer(const od_config *config) {
 static void tell_fault(void *ctx, const char *fault) {
     (void)ctx;
     fprintf(stderr, "orthod: %s\n", fault);
+}
+
+// All but the last, which is the server's own and made when it is needed.
+static bool roots_are_folders(const od_config_roots *roots, const char *kind) {
+    struct stat info;
+    bool sound = true;
+    for (size_t i = 0; i + 1 < roots->count; i++) {
+        if (stat(roots->paths[i], &info) != 0 || !S_ISDIR(info.st_mode)) {
+            fprintf(stderr, "orthod: --%s-root %s: is no folder\n", kind, roots->paths[i]);
+            sound = false;
+        }
+    }
+    return sound;
 }
 
 // What only a start looks into: that it can be used, not only named.
@@ -46,7 +60,8 @@ static bool files_are_sound(const od_config *config) {
     }
     od_tokens_fini(&tokens);
     od_tls_fini(&tls);
-    return sound;
+    return roots_are_folders(&config->data_roots, "data") &&
+           roots_are_folders(&config->checkpoint_roots, "checkpoint") && sound;
 }
 
 static int check_config(int argc, char **argv) {

@@ -39,6 +39,10 @@ const char od_config_help[] =
     "                                   $XDG_STATE_HOME/orthod, else ~/.local/state/orthod)\n"
     "  --token-file FILE                who may do what (without: everybody, everything);\n"
     "                                   needed where other machines reach an address\n"
+    "  --data-root DIR                  a folder beneath which specs may name data sets, besides\n"
+    "                                   /usr/share/datasets; may be repeated\n"
+    "  --checkpoint-root DIR            the same for init_from, besides this server's runs\n"
+    "                                   (with neither and without --token-file: anywhere)\n"
     "  --tls-cert FILE                  serve https:// with this certificate chain (PEM) on all\n"
     "                                   but unix sockets; needs --tls-key\n"
     "  --tls-key FILE                   its private key, mode 0600 or 0640\n"
@@ -121,6 +125,25 @@ static od_status set_token_file(od_config *config, const char *value, od_error *
     return copy_path(config->token_file, "token-file", value, error);
 }
 
+static od_status add_root(od_config_roots *roots, const char *name, const char *value,
+                          od_error *error) {
+    if (roots->count == OD_CONFIG_ROOTS_MAX) {
+        return od_error_set(error, OD_E_INVALID, "--%s: more than %d folders", name,
+                            OD_CONFIG_ROOTS_MAX);
+    }
+    OD_TRY(copy_path(roots->paths[roots->count], name, value, error));
+    roots->count++;
+    return OD_OK;
+}
+
+static od_status set_data_root(od_config *config, const char *value, od_error *error) {
+    return add_root(&config->data_roots, "data-root", value, error);
+}
+
+static od_status set_checkpoint_root(od_config *config, const char *value, od_error *error) {
+    return add_root(&config->checkpoint_roots, "checkpoint-root", value, error);
+}
+
 static od_status set_tls_cert(od_config *config, const char *value, od_error *error) {
     return copy_path(config->tls_cert, "tls-cert", value, error);
 }
@@ -189,6 +212,8 @@ static const config_option options[] = {
     {"host", set_host, offsetof(od_config, host_count)},
     {"state-dir", set_state_dir, 0},
     {"token-file", set_token_file, 0},
+    {"data-root", set_data_root, offsetof(od_config, data_roots.count)},
+    {"checkpoint-root", set_checkpoint_root, offsetof(od_config, checkpoint_roots.count)},
     {"tls-cert", set_tls_cert, 0},
     {"tls-key", set_tls_key, 0},
     {"rate-limit", set_rate_limit, 0},

@@ -14,7 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OD_CONFIG_LISTEN_MAX = 16, OD_CONFIG_HOST_MAX = 64, OD_CONFIG_LABEL_LIMITS_MAX = 64 };
+enum {
+    OD_CONFIG_LISTEN_MAX = 16,
+    OD_CONFIG_HOST_MAX = 64,
+    OD_CONFIG_ROOTS_MAX = 16,
+    OD_CONFIG_LABEL_LIMITS_MAX = 64,
+};
+
+// Folders beneath which specs may name something; count 0: anywhere.
+typedef struct od_config_roots {
+    char paths[OD_CONFIG_ROOTS_MAX + 1][PATH_MAX]; // one more for the server's own
+    size_t count;
+} od_config_roots;
 
 typedef enum od_config_action {
     OD_CONFIG_RUN,
@@ -32,7 +43,11 @@ typedef struct od_config {
     char token_file[PATH_MAX]; // "": everybody who can connect may do everything
     char tls_cert[PATH_MAX];   // "": nothing is encrypted; else tls_key is there too
     char tls_key[PATH_MAX];
-    char worker[PATH_MAX];     // ortho-worker; beside orthod when not given
+    char worker[PATH_MAX]; // ortho-worker; beside orthod when not given
+    od_config_roots data_roots;
+    od_config_roots checkpoint_roots;
+    // What every ortho-worker is told besides: the roots. Ends with NULL.
+    const char *worker_options[4 * (OD_CONFIG_ROOTS_MAX + 1) + 1];
     int64_t rate_limit;        // requests a second of each token; 0: no limit
     int64_t request_timeout_s; // until a request must be there whole
     int64_t cpu_slots;

@@ -97,6 +97,40 @@ static od_status find_state_dir(od_config *out, od_error *error) {
     return make_absolute(out->state_dir, error);
 }
 
+static od_status finish_roots(od_config_roots *roots, const char *own, od_error *error) {
+    for (size_t i = 0; i < roots->count; i++) {
+        OD_TRY(make_absolute(roots->paths[i], error));
+    }
+    if (snprintf(roots->paths[roots->count], PATH_MAX, "%s", own) >= PATH_MAX) {
+        return od_error_set(error, OD_E_INVALID, "%s: the path is too long", own);
+    }
+    roots->count++;
+    return OD_OK;
+}
+
+static size_t list_roots(const od_config_roots *roots, const char *option, const char **out) {
+    for (size_t i = 0; i < roots->count; i++) {
+        out[2 * i] = option;
+        out[2 * i + 1] = roots->paths[i];
+    }
+    return 2 * roots->count;
+}
+
+// Where nobody is told apart from others and no root is named, everybody who can connect is taken
+// for the user that runs the server.
+static od_status find_roots(od_config *out, od_error *error) {
+    char runs[PATH_MAX + sizeof "/runs"];
+    if (out->token_file[0] == '\0' && out->data_roots.count + out->checkpoint_roots.count == 0) {
+        return OD_OK;
+    }
+    snprintf(runs, sizeof runs, "%s/runs", out->state_dir);
+    OD_TRY(finish_roots(&out->data_roots, "/usr/share/datasets", error));
+    OD_TRY(finish_roots(&out->checkpoint_roots, runs, error));
+    size_t used = list_roots(&out->data_roots, "--data-root", out->worker_options);
+    list_roots(&out->checkpoint_roots, "--checkpoint-root", out->worker_options + used);
+    return OD_OK;
+}
+
 static od_status find_worker(od_config *out, od_error *error) {
     if (out->worker[0] == '\0') {
         OD_TRY(default_worker(out, error));
@@ -130,8 +164,8 @@ static od_status check_tls(od_config *out, od_error *error) {
     return od_error_set(error, OD_E_INVALID, "--tls-cert and --tls-key: give both of them or none");
 }
 
-od_config_step *const od_config_steps[] = {find_threads, find_memory,    find_listen,
-                                           check_tls,    find_state_dir, find_worker};
+od_config_step *const od_config_steps[] = {find_threads,   find_memory, find_listen, check_tls,
+                                           find_state_dir, find_roots,  find_worker};
 const size_t od_config_step_count = sizeof od_config_steps / sizeof od_config_steps[0];
 
 // --- checks --------------------------------------------------------------------------------

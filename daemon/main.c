@@ -167,6 +167,7 @@ static od_status open_planner(program *orthod, od_error *error) {
     const od_planner_config config = {
         .loop = &orthod->loop,
         .worker = orthod->config.worker,
+        .options = orthod->config.worker_options,
         .default_threads = orthod->config.default_threads,
         .timeout_ms = PLANNER_TIMEOUT_MS,
     };
@@ -192,6 +193,7 @@ static od_status open_queue(program *orthod, od_error *error) {
         .sink = {publish, orthod},
         .state_dir = orthod->config.state_dir,
         .worker = orthod->config.worker,
+        .worker_options = orthod->config.worker_options,
         .devices = {.items = {{.id = "cpu",
                                .kind = OD_DEVICE_CPU,
                                .slots = given->cpu_slots,

@@ -2,6 +2,8 @@
 // What the subcommands share: options, numbers and errors of one line.
 #include "worker/command.h"
 
+#include "worker/roots.h"
+
 #include "base/buffer.h"
 
 #include <errno.h>
@@ -41,6 +43,15 @@ void od_command_show_faults(const char *path, const od_faults *faults) {
         od_command_fail(0, "%s: %zu faults, and no memory to tell them", path, faults->count);
     }
     od_buffer_fini(&line);
+}
+
+int od_command_take_root(int option, const char *value) {
+    od_error error;
+    od_roots_kind kind = option == 'D' ? OD_ROOTS_DATA : OD_ROOTS_CHECKPOINT;
+    return od_roots_add(kind, value, &error) == OD_OK
+               ? 0
+               : od_command_fail(OD_EXIT_USAGE, "--%s-root: %s",
+                                 option == 'D' ? "data" : "checkpoint", error.text);
 }
 
 int od_command_option(int argc, char **argv, const struct option *options) {

@@ -25,6 +25,18 @@ void od_command_show_faults(const char *path, const od_faults *faults);
 
 // getopt_long that says what is wrong with an option in one line: the option's character, -1 at the
 // end, '?' when it has said so.
+// What run and plan know besides their own options: where specs may point to (worker/roots.h).
+#define OD_COMMAND_ROOT_OPTIONS                         \
+    {"data-root", required_argument, NULL, 'D'}, {      \
+        "checkpoint-root", required_argument, NULL, 'C' \
+    }
+#define OD_COMMAND_ROOT_HELP                                                                      \
+    "  --data-root DIR        refuse specs whose data.root is not beneath DIR; may be repeated\n" \
+    "  --checkpoint-root DIR  the same for init_from\n"
+
+// 0, or OD_EXIT_USAGE after a message. option is one of the two.
+int od_command_take_root(int option, const char *value);
+
 int od_command_option(int argc, char **argv, const struct option *options);
 
 // text as a whole number in [least, most] into *out; says what is wrong and returns -1 otherwise.

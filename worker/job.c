@@ -11,6 +11,7 @@
 #include "base/schemas.h"
 #include "base/yaml.h"
 #include "core/data/dataset.h"
+#include "worker/roots.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -129,6 +130,31 @@ static bool data_is_sound(const od_faults *faults) {
     return true;
 }
 
+// Replaces a path by where it really is, which is what is read from then on.
+static od_status confine(od_roots_kind kind, char *path, size_t size, const char *pointer,
+                         od_faults *faults) {
+    char given[OD_DATASETS_PATH_BYTES];
+    od_error error = {0};
+    if (*path != '/' || od_faults_touch(faults, pointer)) {
+        return OD_OK; // there is none, or it was said already
+    }
+    snprintf(given, sizeof given, "%s", path);
+    return od_roots_resolve(kind, given, path, size, &error) == OD_OK
+               ? OD_OK
+               : od_faults_add(faults, pointer, "%s", error.text);
+}
+
+// A data.root of null is the catalogue's own folder, which no client names.
+static od_status confine_paths(od_job *job, od_faults *faults) {
+    od_spec *spec = &job->spec;
+    if (!cJSON_IsNull(od_json_at(job->json, "data.root"))) {
+        OD_TRY(
+            confine(OD_ROOTS_DATA, spec->data.root, sizeof spec->data.root, "/data/root", faults));
+    }
+    return confine(OD_ROOTS_CHECKPOINT, spec->init_from, sizeof spec->init_from, "/init_from",
+                   faults);
+}
+
 // Measures both splits. A data set that is not there is a fault of the spec on this machine.
 static od_status check_data(od_job *job, od_faults *faults) {
     const od_data_spec *data = &job->spec.data;
@@ -190,7 +216,10 @@ static od_status check(od_job *job, int default_threads, od_faults *faults, od_e
         return OD_OK;
     }
     OD_TRY(od_spec_read(job->json, default_threads, &job->spec, faults, error));
-    od_status status = check_data(job, faults);
+    od_status status = confine_paths(job, faults);
+    if (status == OD_OK) {
+        status = check_data(job, faults);
+    }
     if (status == OD_OK) {
         status = check_batch(job, faults);
     }

@@ -16,6 +16,7 @@ libworker_a_SOURCES = \
 	worker/meter.c worker/meter.h \
 	worker/plan.c \
 	worker/run.c \
+	worker/roots.c worker/roots.h \
 	worker/rundir.c worker/rundir.h \
 	worker/state.c worker/state.h \
 	worker/signals.c worker/signals.h \

@@ -17,11 +17,12 @@ typedef struct plan_options {
 } plan_options;
 
 static void print_help(void) {
-    printf("Usage: ortho-worker plan SPEC.json [--json] [--threads N]\n\n"
+    printf("Usage: ortho-worker plan SPEC.json [OPTION]...\n\n"
            "Prints what the job would take. SPEC.json may be - for standard input, and may hold an "
            "array of specs, or be a recipe (.yaml, .yml).\n\n"
            "  --json       print JSON\n"
-           "  --threads N  where resources.threads is null (default: half of the cores)\n");
+           "  --threads N  where resources.threads is null (default: half of the "
+           "cores)\n" OD_COMMAND_ROOT_HELP);
 }
 
 // 0, an exit status + 1 when there is nothing more to do.
@@ -30,6 +31,7 @@ static int parse_options(int argc, char **argv, plan_options *out) {
         {"help", no_argument, NULL, 'h'},
         {"json", no_argument, NULL, 'j'},
         {"threads", required_argument, NULL, 't'},
+        OD_COMMAND_ROOT_OPTIONS,
         {NULL, 0, NULL, 0},
     };
     long threads = od_job_default_threads();
@@ -39,6 +41,10 @@ static int parse_options(int argc, char **argv, plan_options *out) {
             return 1 + OD_EXIT_OK;
         } else if (option == 'j') {
             out->json = true;
+        } else if (option == 'C' || option == 'D') {
+            if (od_command_take_root(option, optarg) != 0) {
+                return 1 + OD_EXIT_USAGE;
+            }
         } else if (option != 't' || od_command_number("threads", optarg, 1, 1024, &threads) != 0) {
             return 1 + OD_EXIT_USAGE;
         }

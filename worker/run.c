@@ -38,14 +38,20 @@ static void print_help(void) {
         "  --threads N       where resources.threads is null (default: half of the cores)\n"
         "  --lock-fd N       descriptor of DIR/lock, locked by who started this\n"
         "  --backend NAME    cpu (default) or ref\n"
-        "  --blas NAME       onednn or openblas (default: the best that was built in)\n");
+        "  --blas NAME       onednn or openblas (default: the best that was built "
+        "in)\n" OD_COMMAND_ROOT_HELP);
 }
 
 static const struct option long_options[] = {
-    {"help", no_argument, NULL, 'h'},          {"dir", required_argument, NULL, 'd'},
-    {"attempt", required_argument, NULL, 'a'}, {"threads", required_argument, NULL, 't'},
-    {"lock-fd", required_argument, NULL, 'l'}, {"backend", required_argument, NULL, 'b'},
-    {"blas", required_argument, NULL, 'B'},    {NULL, 0, NULL, 0},
+    {"help", no_argument, NULL, 'h'},
+    {"dir", required_argument, NULL, 'd'},
+    {"attempt", required_argument, NULL, 'a'},
+    {"threads", required_argument, NULL, 't'},
+    {"lock-fd", required_argument, NULL, 'l'},
+    {"backend", required_argument, NULL, 'b'},
+    {"blas", required_argument, NULL, 'B'},
+    OD_COMMAND_ROOT_OPTIONS,
+    {NULL, 0, NULL, 0},
 };
 
 static int take_option(int option, run_options *out) {
@@ -59,6 +65,9 @@ static int take_option(int option, run_options *out) {
     case 'B':
         out->blas = optarg;
         return 0;
+    case 'C':
+    case 'D':
+        return od_command_take_root(option, optarg);
     case 'a':
         return od_command_number("attempt", optarg, 1, 1000000000, &out->attempt);
     case 't':

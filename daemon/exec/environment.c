@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,4 +64,12 @@ void od_environment_for_workers(char *out[OD_ENVIRONMENT_MAX]) {
         }
     }
     out[count] = NULL;
+}
+
+void od_environment_add_options(char **arguments, size_t count, const char *const *options) {
+    size_t i = 0;
+    for (; options != NULL && options[i] != NULL && i < OD_WORKER_OPTIONS_MAX - 1; i++) {
+        arguments[count + i] = (char *)(uintptr_t)options[i]; // execve's prototype has no const
+    }
+    arguments[count + i] = NULL;
 }

@@ -243,7 +243,8 @@ static int spawn(plan_call *call) {
     od_planner *planner = call->planner;
     char threads[24];
     char *environment[OD_ENVIRONMENT_MAX];
-    char *arguments[] = {"ortho-worker", "plan", "-", "--json", "--threads", threads, NULL};
+    char *arguments[6 + OD_WORKER_OPTIONS_MAX] = {"ortho-worker", "plan",      "-",
+                                                  "--json",       "--threads", threads};
     uv_stdio_container_t stdio[] = {
         {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&call->input},
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&call->output},
@@ -251,6 +252,7 @@ static int spawn(plan_call *call) {
     };
     snprintf(threads, sizeof threads, "%" PRId64, planner->config.default_threads);
     od_environment_for_workers(environment);
+    od_environment_add_options(arguments, 6, planner->config.options);
     call->spawned = true;
     call->open_handles++; // uv_spawn makes a handle also when it fails
     uv_process_options_t options = {

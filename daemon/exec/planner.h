@@ -14,9 +14,10 @@ typedef struct od_planner od_planner;
 
 typedef struct od_planner_config {
     uv_loop_t *loop;
-    const char *worker;      // path of ortho-worker
-    int64_t default_threads; // for specs whose resources.threads is null
-    uint64_t timeout_ms;     // for one call
+    const char *worker;         // path of ortho-worker
+    const char *const *options; // for every planner, up to a NULL; kept, not copied. NULL: none
+    int64_t default_threads;    // for specs whose resources.threads is null
+    uint64_t timeout_ms;        // for one call
 } od_planner_config;
 
 od_status od_planner_new(const od_planner_config *config, od_planner **out,

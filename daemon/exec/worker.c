@@ -117,7 +117,7 @@ typedef struct worker_arguments {
     char attempt[24];
     char threads[24];
     char lock[8];
-    char *list[14];
+    char *list[11 + OD_WORKER_OPTIONS_MAX];
 } worker_arguments;
 
 static od_status fill_arguments(const od_worker *worker, worker_arguments *out, od_error *error) {
@@ -129,8 +129,9 @@ static od_status fill_arguments(const od_worker *worker, worker_arguments *out, 
     snprintf(out->lock, sizeof out->lock, "%d", LOCK_FD);
     char *list[] = {"ortho-worker", "run",       out->spec,    "--dir",
                     out->folder,    "--attempt", out->attempt, "--threads",
-                    out->threads,   "--lock-fd", out->lock,    NULL};
+                    out->threads,   "--lock-fd", out->lock};
     memcpy(out->list, list, sizeof list);
+    od_environment_add_options(out->list, sizeof list / sizeof list[0], config->options);
     return OD_OK;
 }
 

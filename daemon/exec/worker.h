@@ -30,6 +30,7 @@ typedef struct od_worker_config {
     uv_loop_t *loop;
     const char *state_dir; // strings are copied
     const char *program;
+    const char *const *options; // for every worker, up to a NULL; kept, not copied. NULL: none
     int64_t job;
     int64_t attempt;
     int64_t threads;

@@ -24,10 +24,11 @@ typedef struct od_queue od_queue;
 typedef struct od_queue_config {
     uv_loop_t *loop;
     od_store *store;
-    od_event_sink sink;      // where all events go after their commit
-    const char *state_dir;   // runs are in STATE_DIR/runs/ID
-    const char *worker;      // path of ortho-worker
-    od_device_table devices; // of this machine, all of them free
+    od_event_sink sink;                // where all events go after their commit
+    const char *state_dir;             // runs are in STATE_DIR/runs/ID
+    const char *worker;                // path of ortho-worker
+    const char *const *worker_options; // for each of them, up to a NULL; kept, not copied
+    od_device_table devices;           // of this machine, all of them free
     int64_t default_threads;
     bool backfill;
     bool preempt;

@@ -333,6 +333,7 @@ static od_worker_config worker_config(job_run *run) {
         .loop = run->queue->config.loop,
         .state_dir = run->queue->state_dir,
         .program = run->queue->worker,
+        .options = run->queue->config.worker_options,
         .job = run->job,
         .attempt = run->entry->attempt,
         .threads = run->entry->demand.slots,

@@ -12,6 +12,11 @@ tests_unit_worker_meter_test_SOURCES = tests/unit/worker/meter_test.c
 tests_unit_worker_meter_test_CFLAGS = $(WORKER_TEST_CFLAGS)
 tests_unit_worker_meter_test_LDADD = $(WORKER_TEST_LIBS)
 
+worker_tests += tests/unit/worker/roots_test
+tests_unit_worker_roots_test_SOURCES = tests/unit/worker/roots_test.c tests/unit/scratch.h
+tests_unit_worker_roots_test_CFLAGS = $(WORKER_TEST_CFLAGS)
+tests_unit_worker_roots_test_LDADD = $(WORKER_TEST_LIBS)
+
 worker_tests += tests/unit/worker/rundir_test
 tests_unit_worker_rundir_test_SOURCES = tests/unit/worker/rundir_test.c tests/unit/scratch.h
 tests_unit_worker_rundir_test_CFLAGS = $(WORKER_TEST_CFLAGS)

@@ -174,6 +174,27 @@ static void wrong_options_of_the_queue_are_named(void **state) {
     assert_refused(READ("--retry-delay-max", "86401"), "--retry-delay-max 86401");
 }
 
+static void roots_are_for_workers(void **state) {
+    char runs[SCRATCH_PATH_BYTES];
+    assert_int_equal(READ(), OD_OK);
+    assert_null(config.worker_options[0]);
+    assert_int_equal(READ("--token-file", "/t"), OD_OK);
+    assert_string_equal(config.worker_options[0], "--data-root");
+    assert_string_equal(config.worker_options[1], "/usr/share/datasets");
+    assert_string_equal(config.worker_options[2], "--checkpoint-root");
+    assert_string_equal(config.worker_options[3],
+                        scratch_path(runs, *state, ".local/state/orthod/runs"));
+    assert_null(config.worker_options[4]);
+    assert_int_equal(READ("--checkpoint-root", "/c", "--checkpoint-root", "below"), OD_OK);
+    assert_string_equal(config.worker_options[1], "/usr/share/datasets");
+    assert_string_equal(config.worker_options[3], "/c");
+    assert_int_equal(config.worker_options[5][0], '/');
+    assert_non_null(strstr(config.worker_options[5], "/below"));
+    assert_string_equal(config.worker_options[6], "--checkpoint-root");
+    assert_null(config.worker_options[8]);
+    assert_refused(READ("--data-root", ""), "--data-root");
+}
+
 static void wrong_usage_is_named(void **state) {
     static const char *const listens[] = {"8420",
                                           "127.0.0.1",
@@ -346,6 +367,7 @@ int main(void) {
         TEST(addresses_are_parsed),
         TEST(addresses_that_others_reach_need_tokens_and_names),
         TEST(hosts_of_the_command_line_replace_the_files),
+        TEST(roots_are_for_workers),
         TEST(wrong_usage_is_named),
         TEST(the_queue_has_its_options),
         TEST(labels_get_limits),
