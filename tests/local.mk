@@ -21,6 +21,7 @@ SYSTEM_TESTS += tests/system/api_events_test.py
 SYSTEM_TESTS += tests/system/api_jobs_test.py
 SYSTEM_TESTS += tests/system/api_recipes_test.py
 SYSTEM_TESTS += tests/system/api_server_test.py
+SYSTEM_TESTS += tests/system/attacks_test.py
 SYSTEM_TESTS += tests/system/auth_test.py
 SYSTEM_TESTS += tests/system/daemon_test.py
 SYSTEM_TESTS += tests/system/orthoctl_test.py

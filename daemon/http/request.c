@@ -338,12 +338,49 @@ static unsigned long long announced_bytes(const od_request *request) {
     return length != NULL ? strtoull(length, NULL, 10) : 0;
 }
 
+typedef struct framing {
+    int lengths;
+    int encodings;
+    bool odd;
+} framing;
+
+static enum MHD_Result note_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+                                    const char *value) {
+    framing *found = cls;
+    (void)kind;
+    if (strcasecmp(name, "Content-Length") == 0) {
+        found->lengths++;
+        found->odd = found->odd || value == NULL || *value == '\0' ||
+                     value[strspn(value, "0123456789")] != '\0';
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        found->encodings++;
+        found->odd = found->odd || value == NULL || strcasecmp(value, "chunked") != 0;
+    }
+    found->odd = found->odd || strpbrk(name, " \t") != NULL;
+    return MHD_YES;
+}
+
+// Two who disagree on where a request ends take a part of its body for another request (RFC 9112,
+// 6.3): a proxy in front of this server and this server must not get to be these two.
+static void check_framing(od_request *request) {
+    framing found = {0};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_framing, &found);
+    if (found.odd || found.lengths + found.encodings > 1) {
+        od_request_fault(request, "Content-Length",
+                         "and Transfer-Encoding leave open where the body ends");
+        refuse(request, od_response_header(faults_problem(request), "Connection", "close"));
+    }
+}
+
 // Everything that can be said without the body, cheapest and most general first.
 static void begin(od_request *request, const char *method) {
     od_error error = {0};
     request->method = od_router_method(method);
     request->phase = OD_REQUEST_READING;
-    check_guard(request);
+    check_framing(request);
+    if (request->phase == OD_REQUEST_READING) {
+        check_guard(request);
+    }
     if (request->phase == OD_REQUEST_READING && request->method == OD_METHOD_OPTIONS &&
         strcmp(request->target, "*") == 0) {
         answer_options(request, OD_METHOD_OTHER - 1);
