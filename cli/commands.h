@@ -24,6 +24,7 @@ extern const od_command od_command_set;
 extern const od_command od_command_show;
 extern const od_command od_command_submit;
 extern const od_command od_command_summary;
+extern const od_command od_command_token;
 extern const od_command od_command_undrain;
 extern const od_command od_command_watch;
 

@@ -31,6 +31,7 @@ libcli_a_SOURCES = \
 	cli/submit.c \
 	cli/summary.c \
 	cli/table.c cli/table.h \
+	cli/token.c \
 	cli/url.c cli/url.h \
 	cli/value.c cli/value.h \
 	cli/watch.c

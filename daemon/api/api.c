@@ -31,6 +31,15 @@ bool od_api_parse_id(const char *text, size_t size, int64_t *out) {
     return true;
 }
 
+bool od_api_has_tokens(od_request *request) {
+    if (od_api_daemon(request)->auth != NULL) {
+        return true;
+    }
+    od_request_answer(request, od_problem_new(request, OD_PROBLEM_NOT_FOUND, NULL,
+                                              "this server asks nobody for a token"));
+    return false;
+}
+
 bool od_api_id(od_request *request, size_t index, int64_t *out) {
     const char *text = od_request_segment(request, index);
     if (od_api_parse_id(text, strlen(text), out)) {

@@ -20,6 +20,9 @@
 
 od_daemon *od_api_daemon(const od_request *request);
 
+// Whether the server has tokens; 404 when it has none.
+bool od_api_has_tokens(od_request *request);
+
 // The job or experiment that path segment index names; 404 when it cannot be one.
 bool od_api_id(od_request *request, size_t index, int64_t *out);
 

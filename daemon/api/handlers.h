@@ -40,6 +40,10 @@ od_handler od_api_health_serve_ready;
 od_handler od_api_prometheus_serve;
 od_handler od_api_static_serve;
 
+od_handler od_api_tokens_serve;
+od_handler od_api_tokens_add;
+od_handler od_api_tokens_revoke;
+
 od_handler od_api_login_begin;
 od_handler od_api_login_end;
 

@@ -4,15 +4,6 @@
 #include "daemon/api/handlers.h"
 #include "daemon/http/auth.h"
 
-static bool has_tokens(od_request *request) {
-    if (od_api_daemon(request)->auth != NULL) {
-        return true;
-    }
-    od_request_answer(request, od_problem_new(request, OD_PROBLEM_NOT_FOUND, NULL,
-                                              "this server asks nobody for a token"));
-    return false;
-}
-
 static od_response *log_in(const od_request *request, const char *token) {
     char cookie[OD_AUTH_COOKIE_BYTES];
     char client[OD_REQUEST_CLIENT_BYTES];
@@ -34,7 +25,7 @@ static od_response *log_in(const od_request *request, const char *token) {
 
 void od_api_login_begin(od_request *request) {
     cJSON *body = NULL;
-    if (!has_tokens(request) || !od_api_object(request, false, &body)) {
+    if (!od_api_has_tokens(request) || !od_api_object(request, false, &body)) {
         return;
     }
     const char *token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "token"));
@@ -50,7 +41,7 @@ void od_api_login_begin(od_request *request) {
 
 void od_api_login_end(od_request *request) {
     char cookie[OD_AUTH_COOKIE_BYTES];
-    if (has_tokens(request)) {
+    if (od_api_has_tokens(request)) {
         od_auth_logout(od_api_daemon(request)->auth, od_request_header(request, "Cookie"), cookie);
         od_request_answer(request,
                           od_response_header(od_response_empty(204), "Set-Cookie", cookie));

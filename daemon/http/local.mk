@@ -34,6 +34,7 @@ libhttp_a_SOURCES = \
 	daemon/api/submit.c \
 	daemon/api/summary.c \
 	daemon/api/summary_json.c daemon/api/summary_json.h \
+	daemon/api/tokens.c \
 	daemon/api/waiting_json.c daemon/api/waiting_json.h \
 	daemon/http/auth.c daemon/http/auth.h \
 	daemon/http/guard.c daemon/http/guard.h \

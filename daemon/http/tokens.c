@@ -207,6 +207,22 @@ od_status od_tokens_read(const char *path, od_tokens *out, od_error *error) {
 
 // --- changing -------------------------------------------------------------------------------
 
+// What od_file_publish writes into is there already then, and was born with mode 0600; the mask of
+// a process with threads is nothing to play with.
+static od_status make_private(const char *path, od_error *error) {
+    char temporary[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary) {
+        return od_error_set(error, OD_E_TOO_LARGE, "path is too long: %s", path);
+    }
+    unlink(temporary);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return od_error_set_errno(error, errno, "%s: cannot create", temporary);
+    }
+    close(fd);
+    return OD_OK;
+}
+
 static od_status publish(const char *path, const od_tokens *tokens, od_error *error) {
     od_buffer text = {0};
     od_status status =
@@ -218,9 +234,10 @@ static od_status publish(const char *path, const od_tokens *tokens, od_error *er
                                   od_role_name(tokens->items[i].role), hash);
     }
     if (status == OD_OK) {
-        mode_t before = umask(077); // the new file is born with mode 0600
-        status = od_file_publish(path, text.data, text.size, error);
-        umask(before);
+        status = make_private(path, error);
+        if (status == OD_OK) {
+            status = od_file_publish(path, text.data, text.size, error);
+        }
     } else {
         status = od_error_set(error, OD_E_NO_MEMORY, "no memory for tokens");
     }

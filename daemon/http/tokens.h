@@ -22,7 +22,7 @@ enum {
 // What one may do; each role has what those below it have. The greatest one is 0, so that what
 // nobody gave a role to needs the greatest.
 typedef enum od_role {
-    OD_ROLE_ADMIN,  // delete
+    OD_ROLE_ADMIN,  // delete, make tokens
     OD_ROLE_SUBMIT, // make and steer jobs
     OD_ROLE_READ,
     OD_ROLE_NONE, // of somebody without a token

@@ -102,6 +102,8 @@ def a_role_has_its_routes_and_no_others():
         for path, method, there in routes():
             needs = "read" if not there or method in ("GET", "HEAD", "OPTIONS") else \
                 "admin" if method == "DELETE" or path.endswith("drain") else "submit"
+            if there and path.startswith("/api/v1/tokens"):
+                needs = "admin"
             for role in ROLES:
                 answer = server.status(method, path, server.bearer(role))
                 if path not in OPEN and ROLES.index(role) < ROLES.index(needs):
@@ -150,6 +152,42 @@ def what_is_revoked_counts_at_once():
         equal(server.status("GET", "/api/v1/jobs", server.bearer("admin")).status, 401)
         server.secrets["admin"] = token("add", "new", "admin", path=server.path).strip()
         equal(server.status("GET", "/api/v1/jobs", server.bearer("admin")).status, 200)
+
+
+@test
+def tokens_are_made_and_revoked_over_the_api():
+    with Guarded() as server:
+        def ctl(*arguments, role="admin", status=0):
+            done = subprocess.run([ORTHOCTL, "token", *arguments], capture_output=True, text=True, check=False,
+                                  env={**os.environ, "ORTHOD_TOKEN": server.secrets[role],
+                                       "ORTHOD_SERVER": f"http://127.0.0.1:{server.daemon.port}"}, timeout=WAIT_S)
+            equal(done.returncode, status, f"{arguments}: {done.stderr}")
+            return done.stdout if status == 0 else done.stderr
+        server.secrets["alice"] = ctl("add", "alice", "submit").strip()
+        assert re.fullmatch(r"orthod_[0-9a-f]{64}", server.secrets["alice"]), server.secrets["alice"]
+        equal(server.status("GET", "/api/v1/jobs", server.bearer("alice")).status, 200)
+        assert re.search(r"^alice +submit$", ctl("list"), re.M), ctl("list")
+        assert server.secrets["alice"] not in ctl("list", "--json")
+        equal(os.stat(server.path).st_mode & 0o777, 0o600)
+        for role in ("read", "submit", "alice"):
+            for arguments in (("list",), ("add", "bob", "read"), ("revoke", "admin")):
+                assert "this needs admin" in ctl(*arguments, role=role, status=1)
+        assert "there is a token alice" in ctl("add", "alice", "read", status=1)
+        assert "there is no token bob" in ctl("revoke", "bob", status=1)
+        assert "no token ../x" in ctl("revoke", "../x", status=1)
+        for name, role in (("a b", "read"), ("", "read"), ("a" * 65, "read"), ("a\nroot admin", "read"), ("b", "root")):
+            answer = post("/tokens", {"name": name, "role": role}, headers=server.bearer("admin"),
+                          daemon=server.daemon)
+            expect_problem(answer, 400, "invalid-parameter", what=(name, role))
+        assert "give add NAME ROLE" in ctl("make", status=2)
+        ctl("revoke", "alice")
+        equal(server.status("GET", "/api/v1/jobs", server.bearer("alice")).status, 401)
+        os.chmod(server.folder, 0o500)
+        refused = ask("DELETE", "/api/v1/tokens/read", headers=server.bearer("admin"), daemon=server.daemon)
+        os.chmod(server.folder, 0o700)
+        if os.geteuid() != 0:  # root writes everywhere
+            expect_problem(refused, 503, "unavailable")
+    expect_problem(post("/tokens", {"name": "a", "role": "read"}), 404, "not-found")
 
 
 @test
