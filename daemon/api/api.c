@@ -203,16 +203,28 @@ void od_api_read(od_api_call *call, od_store_work work) {
     od_store_read(od_api_daemon(call->request)->store, work, on_read, call);
 }
 
+static od_response *find_kept(const od_request *request) {
+    const od_daemon *daemon = od_api_daemon(request);
+    return od_cache_find(daemon->cache, od_request_target(request),
+                         od_store_generation(daemon->store), uv_now(daemon->loop));
+}
+
+bool od_api_answer_kept(od_request *request) {
+    od_response *kept = find_kept(request);
+    if (kept != NULL) {
+        od_request_answer(request, kept);
+    }
+    return kept != NULL;
+}
+
 void od_api_read_cached(od_api_call *call, od_store_work work) {
-    const od_daemon *daemon = od_api_daemon(call->request);
-    call->generation = od_store_generation(daemon->store);
-    od_response *known = od_cache_find(daemon->cache, od_request_target(call->request),
-                                       call->generation, uv_now(daemon->loop));
-    if (known != NULL) {
-        od_api_finish(call, known);
+    od_response *kept = find_kept(call->request);
+    if (kept != NULL) {
+        od_api_finish(call, kept);
         return;
     }
     call->keep = true;
+    call->generation = od_store_generation(od_api_daemon(call->request)->store);
     od_api_read(call, work);
 }
 

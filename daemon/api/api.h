@@ -69,6 +69,9 @@ void od_api_read(od_api_call *call, od_store_work work);
 // The same for a GET whose answer depends on its target and the database alone (and a little on the
 // clock): while nothing is committed it is read once (cache.h).
 void od_api_read_cached(od_api_call *call, od_store_work work);
+// Answers with what od_api_read_cached has kept, if that still holds: for handlers that would have
+// something to do before they read.
+bool od_api_answer_kept(od_request *request);
 
 // Answers and frees call. response NULL stands for "no memory".
 void od_api_finish(od_api_call *call, od_response *response);

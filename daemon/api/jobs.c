@@ -172,6 +172,9 @@ void od_api_jobs_serve_list(od_request *request) {
     if (!od_request_is_sound(request)) {
         return;
     }
+    if (od_api_answer_kept(request)) {
+        return;
+    }
     list_call *call = od_api_call_new(request, sizeof *call, fini_list);
     if (call == NULL) {
         return;

@@ -116,6 +116,10 @@ static od_status read_reply(sqlite3 *db, void *ctx, od_error *error) {
 }
 
 void od_reply(od_request *request, unsigned status, od_reply_kind kind, int64_t id) {
+    bool get = (od_request_method(request) & (OD_METHOD_GET | OD_METHOD_HEAD)) != 0;
+    if (get && od_api_answer_kept(request)) {
+        return;
+    }
     reply_call *call = od_api_call_new(request, sizeof *call, fini_reply);
     if (call == NULL) {
         return;
@@ -126,7 +130,7 @@ void od_reply(od_request *request, unsigned status, od_reply_kind kind, int64_t 
     call->kind = kind;
     call->id = id;
     call->status = status;
-    if (od_request_method(request) & (OD_METHOD_GET | OD_METHOD_HEAD)) {
+    if (get) {
         od_api_read_cached(&call->base, read_reply);
     } else {
         od_api_read(&call->base, read_reply);

@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 enum {
-    RUNS_AT_ONCE = 16,        // rounds of MHD before the loop's other work has its turn
-    CLOSE_RUNS = 64,          // rounds to send the last answers when stopping
-    CONNECTION_BYTES = 16384, // memory of one connection: its headers must fit
-    IDLE_TIMEOUT_S = 120,     // a connection that neither sends nor takes anything
-    RESERVED_FILES = 256,     // descriptors that are not for connections
+    RUNS_AT_ONCE = 16,       // rounds of MHD before the loop's other work has its turn
+    CLOSE_RUNS = 64,         // rounds to send the last answers when stopping
+    CONNECTION_BYTES = 8192, // memory of one connection: its headers must fit
+    IDLE_TIMEOUT_S = 120,    // a connection that neither sends nor takes anything
+    RESERVED_FILES = 256,    // descriptors that are not for connections
     BACKLOG = 512,
     TLS_OPTIONS = 3,
     SWEEP_MS = 1000,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STREAM_BLOCK_BYTES = 16384 };
+enum { STREAM_BLOCK_BYTES = 2048 };
 
 static od_response *wrap(unsigned status, const char *content_type, struct MHD_Response *mhd) {
     od_response *response = mhd != NULL ? malloc(sizeof *response) : NULL;

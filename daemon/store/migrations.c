@@ -94,7 +94,10 @@ static const char *const steps[OD_MIGRATIONS_VERSION] = {
     "CREATE TABLE drained (device TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT "
     "ROWID;",
 
-    "ALTER TABLE jobs ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;",
+    "ALTER TABLE jobs ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+    // Thousands of jobs may be alike, of which the newest few that have ended are asked for.
+    "DROP INDEX jobs_likeness;"
+    "CREATE INDEX jobs_likeness ON jobs(likeness, state);",
 };
 
 static od_status run_step(sqlite3 *db, int64_t version, od_error *error) {
