@@ -54,15 +54,19 @@ def separate_runs(place):
 
 
 def fill_until_refused(place, daemon, disk):
-    """What fits into pages that the database has already is still stored, and answered with 201."""
+    """What fits into pages that the database has already is still stored, and answered with 201. The
+    jobs that were stored and paused, those (one at most) whose pause was refused, and the refusal."""
     acknowledged = []
     disk.fill()
     for _ in range(2000):
         answer = place.ask("POST", "/api/v1/jobs", {**place.spec(1), "notes": "x" * 20000})
         if answer.status != 201:
-            return acknowledged, answer
-        acknowledged.append(answer.json()["id"])
-        daemon.verb(acknowledged[-1], "pause")
+            return acknowledged, [], answer
+        number = answer.json()["id"]
+        answer = place.ask("POST", f"/api/v1/jobs/{number}/pause")
+        if answer.status != 202:
+            return acknowledged, [number], answer
+        acknowledged.append(number)
     raise AssertionError("a full disk stores everything")
 
 
@@ -76,11 +80,12 @@ def test_the_disk_of_the_database_is_full(place):
     with SmallDisk(place.state, DATABASE_KIB).mounted() as disk:
         separate_runs(place)
         daemon = place.daemon("--cpu-slots", "3").wait_ready()
-        running = [daemon.submit(place.spec(25)), daemon.submit(place.spec(**LONG))]
+        # The first one is to end some seconds after the disk is full.
+        running = [daemon.submit(place.spec(250)), daemon.submit(place.spec(**LONG))]
         blocker = daemon.submit({**place.spec(**LONG)})
         for number in (*running, blocker):
             daemon.wait_step(number, 1)
-        acknowledged, answer = fill_until_refused(place, daemon, disk)
+        acknowledged, unpaused, answer = fill_until_refused(place, daemon, disk)
         assert_unavailable(answer)
         assert_unavailable(place.ask("POST", f"/api/v1/jobs/{blocker}/cancel"))
         assert_unavailable(place.ask("PATCH", f"/api/v1/jobs/{blocker}", {"notes": "y" * 20000}))
@@ -100,9 +105,12 @@ def test_the_disk_of_the_database_is_full(place):
         assert daemon.wait_end(later)["state"] == "succeeded"
         for number in acknowledged:
             assert daemon.job(number)["state"] == "paused"
+        for number in unpaused:
+            assert daemon.wait_end(number)["state"] == "succeeded"
         with closing(place.database()) as database:
             check_database(database)
-            assert database.execute("SELECT count(*) FROM jobs").fetchone() == (4 + len(acknowledged),)
+            assert database.execute("SELECT count(*) FROM jobs").fetchone() == (
+                4 + len(acknowledged) + len(unpaused),)
         daemon.end(15)
 
 
@@ -114,7 +122,7 @@ def test_a_daemon_is_killed_and_started_on_a_full_disk(place):
         daemon = place.daemon("--cpu-slots", "1").wait_ready()
         number = daemon.submit(place.spec(**LONG))
         daemon.wait_step(number, 1)
-        acknowledged, _ = fill_until_refused(place, daemon, disk)
+        acknowledged, _, _ = fill_until_refused(place, daemon, disk)
         daemon.kill()
         daemon = place.daemon("--cpu-slots", "1")
         assert daemon.ready.wait(60)

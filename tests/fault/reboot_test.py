@@ -48,9 +48,12 @@ def has(kind, state, attempt):
 def test_a_machine_that_boots_anew(place):
     first = Machine(place)
     daemon = first.daemon("--cpu-slots", "3")
-    goes_on, ends, cancelled = running = [
-        daemon.submit(place.spec(12, patch_size=2, retries=1)),
+    goes_on = daemon.submit(place.spec(200, patch_size=2, retries=1))
+    daemon.wait_step(goes_on, 15)
+    os.kill(place.pid(goes_on), signal.SIGSTOP)  # it does not end before the machine goes down
+    ends, cancelled = [
         daemon.submit(place.spec(**LONG, retries=0)), daemon.submit(place.spec(**LONG, retries=1))]
+    running = [goes_on, ends, cancelled]
     queued, paused = [daemon.submit(place.spec(2)) for _ in range(2)]
     daemon.verb(paused, "pause")
     for number in running:
