@@ -39,12 +39,17 @@ tests_fuzz_libreaders_a_SOURCES = \
 	core/spec_check.c \
 	daemon/api/glob.c \
 	daemon/config.c \
+	daemon/config_defaults.c \
+	daemon/config_queue.c \
 	daemon/http/guard.c \
 	daemon/http/range.c \
 	daemon/http/url.c \
 	daemon/listen.c \
+	daemon/memory.c \
 	daemon/queue/ingest.c \
 	daemon/queue/states.c \
+	daemon/store/blocks.c \
+	daemon/store/curve.c \
 	daemon/store/events.c \
 	daemon/store/jobs.c \
 	daemon/store/migrations.c \
