@@ -38,7 +38,7 @@ static void fini_list(od_api_call *base) {
     list_call *call = (list_call *)base;
     free(call->label);
     free(call->query);
-    free(call->explanations);
+    od_explanations_release(call->explanations);
 }
 
 static unsigned read_states(od_request *request) {

@@ -83,7 +83,7 @@ typedef struct reply_call {
 } reply_call;
 
 static void fini_reply(od_api_call *base) {
-    free(((reply_call *)base)->explanations);
+    od_explanations_release(((reply_call *)base)->explanations);
 }
 
 static od_status render_explained(sqlite3 *db, const reply_call *call, char **out,

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { FRESH_MS = 500 };
 
@@ -120,6 +119,7 @@ static od_explanations *explain_all(od_queue *queue) {
         free(out);
         return NULL;
     }
+    out->owners = 1; // the queue
     out->count = count;
     for (size_t i = 0; i < count; i++) {
         out->items[i] = explain(queue, i, now_ms);
@@ -136,7 +136,7 @@ static od_status keep_fresh(od_queue *queue) {
     if (queue->explained != NULL && now_ms < queue->explained_ms + FRESH_MS) {
         return OD_OK;
     }
-    free(queue->explained);
+    od_explanations_release(queue->explained);
     queue->explained = explain_all(queue);
     queue->explained_ms = now_ms;
     return queue->explained != NULL ? OD_OK : OD_E_NO_MEMORY;
@@ -146,9 +146,14 @@ od_explanations *od_queue_explain(od_queue *queue) {
     if (keep_fresh(queue) != OD_OK) {
         return NULL;
     }
-    size_t size = sizeof *queue->explained + queue->explained->count * sizeof(od_explanation);
-    od_explanations *out = malloc(size);
-    return out != NULL ? memcpy(out, queue->explained, size) : NULL;
+    queue->explained->owners++;
+    return queue->explained;
+}
+
+void od_explanations_release(od_explanations *list) {
+    if (list != NULL && --list->owners == 0) {
+        free(list);
+    }
 }
 
 const od_explanation *od_explanations_find(const od_explanations *list, int64_t job) {

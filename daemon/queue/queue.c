@@ -21,7 +21,7 @@ void queue_release(od_queue *queue) {
     roster_fini(&queue->roster);
     free(queue->jobs);
     free(queue->results);
-    free(queue->explained);
+    od_explanations_release(queue->explained);
     free(queue->state_dir);
     free(queue->worker);
     free(queue);

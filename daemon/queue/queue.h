@@ -150,13 +150,17 @@ typedef struct od_explanation {
     int64_t end_ms;
 } od_explanation;
 
+// Never changed once it is made, so that other threads may read it.
 typedef struct od_explanations {
+    unsigned owners; // the loop's
     size_t count;
     od_explanation items[]; // of all jobs that have not ended, in the order of the queue
 } od_explanations;
 
-// A copy, to be freed. NULL: no memory.
+// A share of the table, to be released. NULL: no memory.
 od_explanations *od_queue_explain(od_queue *queue);
+// On the loop's thread. NULL is fine.
+void od_explanations_release(od_explanations *list);
 // NULL: nothing is known of that job.
 const od_explanation *od_explanations_find(const od_explanations *list, int64_t job);
 

@@ -339,7 +339,7 @@ void queue_schedule(od_queue *queue) {
     if (!queue->started || queue->closing) {
         return;
     }
-    free(queue->explained);
+    od_explanations_release(queue->explained);
     queue->explained = NULL;
     fail_doomed(queue);
     stop_overdue(queue);

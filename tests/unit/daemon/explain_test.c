@@ -22,7 +22,7 @@ static od_explanation explain(world *w, int64_t id) {
     const od_explanation *found = od_explanations_find(all, id);
     assert_non_null(found);
     od_explanation out = *found;
-    free(all);
+    od_explanations_release(all);
     return out;
 }
 
@@ -41,12 +41,6 @@ static int64_t start_waiting(world *w, const char *more) {
     int64_t id = world_submit(w, "wait", more);
     world_wait(w, id, OD_JOB_RUNNING, 1);
     return id;
-}
-
-static pid_t worker_pid(world *w, int64_t id) {
-    char sql[96];
-    snprintf(sql, sizeof sql, "SELECT pid FROM attempts WHERE job = %d", (int)id);
-    return world_query_int(w, sql);
 }
 
 static void each_job_knows_why_it_waits(void **state) {
@@ -112,7 +106,7 @@ static void times_follow_from_what_workers_say(void **state) {
     od_explanation other = explain(w, third); // like no other run
     assert_in_range(other.start_ms - alike.end_ms, 0, 1000);
     assert_int_equal(other.end_ms, 0);
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, third, OD_JOB_SUCCEEDED, 1);
 }
 
@@ -159,7 +153,7 @@ static void a_drained_server_starts_nothing(void **state) {
     int64_t second = world_submit(w, "succeed", "");
     assert_waits(w, second, "drained", 0, 1, "the server starts nothing");
     assert_true(od_queue_is_drained(w->queue));
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, first, OD_JOB_SUCCEEDED, 1); // it was not stopped
     world_stop(w);
     world_start(w, NULL);
