@@ -50,12 +50,6 @@ static od_ingest offer(world *w, int64_t job, int64_t offset, const char *text) 
     return ingest;
 }
 
-static void assert_query(world *w, const char *sql, const char *expected) {
-    char *text = world_query(w, sql);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 static void a_start_line_makes_the_job_running(void **state) {
     world *w = *state;
     int64_t id = new_job(w);
@@ -67,7 +61,7 @@ static void a_start_line_makes_the_job_running(void **state) {
     assert_int_equal(job.state, OD_JOB_RUNNING);
     assert_int_equal(job.steps, 9);
     assert_int_equal(job.tail_offset, strlen(START));
-    assert_query(w, "SELECT from_step FROM attempts", "0");
+    world_assert_query(w, "SELECT from_step FROM attempts", "0");
     od_job_fini(&job);
     od_ingest_fini(&in);
 }
@@ -115,12 +109,12 @@ static void lines_become_points_progress_and_events(void **state) {
     assert_string_equal(in.events.items[4].data,
                         "{\"job\":1,\"level\":\"warning\",\"message\":\"hot\",\"at\":\"now\"}");
     assert_true(job.step == 2 && job.epoch == 1 && job.eta_s > 3 && job.samples_per_sec > 99);
-    assert_query(w, "SELECT step FROM points JOIN series s ON s.id = series WHERE name = 'a'",
-                 "1 2");
-    assert_query(w,
-                 "SELECT value IS NULL FROM points JOIN series s ON s.id = series"
-                 " WHERE name = 'a'",
-                 "0 1");
+    world_assert_query(w, "SELECT step FROM points JOIN series s ON s.id = series WHERE name = 'a'",
+                       "1 2");
+    world_assert_query(w,
+                       "SELECT value IS NULL FROM points JOIN series s ON s.id = series"
+                       " WHERE name = 'a'",
+                       "0 1");
     od_job_fini(&job);
     od_ingest_fini(&in);
 }
@@ -141,8 +135,8 @@ static void bytes_that_are_offered_again_have_no_effect(void **state) {
     assert_int_equal(job.tail_offset, longer.size); // never goes back
     od_job_fini(&job);
     od_ingest_fini(&shorter);
-    assert_query(w, "SELECT step FROM points WHERE series = 1", "1 2 3");
-    assert_query(w, "SELECT count FROM series WHERE id = 1", "3");
+    world_assert_query(w, "SELECT step FROM points WHERE series = 1", "1 2 3");
+    world_assert_query(w, "SELECT count FROM series WHERE id = 1", "3");
     od_ingest_fini(&first);
     od_ingest_fini(&again);
     od_ingest_fini(&longer);
@@ -153,7 +147,7 @@ static void a_gap_is_refused(void **state) {
     int64_t id = new_job(w);
     od_ingest in = {.job = id, .bytes = START, .size = strlen(START), .offset = 10};
     assert_int_equal(world_write(w, od_ingest_work, &in), OD_E_INTERNAL);
-    assert_query(w, "SELECT tail_offset FROM jobs", "0");
+    world_assert_query(w, "SELECT tail_offset FROM jobs", "0");
     od_ingest_fini(&in);
 }
 
@@ -195,8 +189,8 @@ static void bad_lines_are_skipped_and_counted(void **state) {
         assert_int_equal(in.events.count, 1);
         od_ingest_fini(&in);
     }
-    assert_query(w, "SELECT count(*) FROM points", "0");
-    assert_query(w, "SELECT count(*) FROM series", "0");
+    world_assert_query(w, "SELECT count(*) FROM points", "0");
+    world_assert_query(w, "SELECT count(*) FROM series", "0");
 }
 
 static void unknown_types_are_not_faults(void **state) {
@@ -213,7 +207,7 @@ static void the_end_is_remembered_for_whoever_decides(void **state) {
     od_ingest in = offer(w, id, 0,
                          START LINE("end", "\"step\":0,\"outcome\":\"failed\","
                                            "\"reason\":\"no data\""));
-    assert_query(w, "SELECT outcome = 'failed' AND reason = 'no data' FROM attempts", "1");
+    world_assert_query(w, "SELECT outcome = 'failed' AND reason = 'no data' FROM attempts", "1");
     od_job job = world_job(w, id);
     assert_int_equal(job.state, OD_JOB_RUNNING); // the worker may still live
     od_job_fini(&job);

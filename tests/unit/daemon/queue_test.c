@@ -20,12 +20,6 @@
 
 #include <cmocka.h>
 
-static void assert_query(world *w, const char *sql, const char *expected) {
-    char *text = world_query(w, sql);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 static void assert_reason(world *w, int64_t id, const char *part) {
     od_job job = world_job(w, id);
     if (part == NULL) {
@@ -37,13 +31,6 @@ static void assert_reason(world *w, int64_t id, const char *part) {
         }
     }
     od_job_fini(&job);
-}
-
-static pid_t worker_pid(world *w, int64_t id) {
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT pid FROM attempts WHERE job = %d ORDER BY attempt DESC",
-             (int)id);
-    return world_query_int(w, sql);
 }
 
 // The curve of the only series, as the steps that are part of it.
@@ -66,7 +53,7 @@ static void a_job_runs_to_its_end(void **state) {
     assert_string_equal(job.model, "vit 64/6/4");
     assert_string_equal(job.connection, "linear");
     assert_true(job.started_at_ms > 0 && job.ended_at_ms >= job.started_at_ms);
-    assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
     assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 2);
     od_job_fini(&job);
 }
@@ -97,10 +84,10 @@ static void a_crashed_run_goes_on_from_its_checkpoint(void **state) {
     int64_t id = world_submit(w, "crash", "\"queue\": {\"retries\": 1}");
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, id, "queued starting running queued starting running succeeded");
-    assert_query(w, CURVE, "1 2 3 4 5 6");
-    assert_query(w, "SELECT count(*) FROM points", "8"); // 4 and 5 are kept, and superseded
-    assert_query(w, "SELECT count FROM series", "6");
-    assert_query(w, "SELECT round(10 * last) FROM series", "2"); // by the second attempt
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, "SELECT count(*) FROM points", "8"); // 4 and 5 are kept, and superseded
+    world_assert_query(w, "SELECT count FROM series", "6");
+    world_assert_query(w, "SELECT round(10 * last) FROM series", "2"); // by the second attempt
 }
 
 static void retries_run_out(void **state) {
@@ -108,7 +95,7 @@ static void retries_run_out(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "doomed", "\"queue\": {\"retries\": 2}");
     world_wait(w, id, OD_JOB_FAILED, 1);
-    assert_query(w, "SELECT attempt FROM attempts", "1 2 3");
+    world_assert_query(w, "SELECT attempt FROM attempts", "1 2 3");
     assert_reason(w, id, "attempt 3 was killed by signal 9 (Killed); its log is empty");
 }
 
@@ -127,7 +114,7 @@ static void garbage_between_the_lines_does_no_harm(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "garbage", "");
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
-    assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
 }
 
 static void a_worker_that_cannot_be_started_fails_the_job(void **state) {
@@ -145,7 +132,7 @@ static void a_job_that_needs_more_than_there_is_is_refused(void **state) {
     world *w = *state;
     world_start(w, NULL);
     assert_int_equal(world_submit(w, "succeed", "\"resources\": {\"threads\": 3}"), OD_E_INVALID);
-    assert_query(w, "SELECT count(*) FROM jobs", "0");
+    world_assert_query(w, "SELECT count(*) FROM jobs", "0");
     assert_int_equal(w->event_count, 0);
 }
 
@@ -157,10 +144,11 @@ static void slots_are_held_and_wide_jobs_are_not_starved(void **state) {
     int64_t wide = world_submit(w, "succeed", "\"resources\": {\"threads\": 2}");
     int64_t narrow = world_submit(w, "succeed", "");
     assert_int_equal(od_queue_devices(w->queue)->items[0].slots_free, 1); // though narrow would fit
-    assert_int_equal(kill(worker_pid(w, first), SIGUSR1), 0);
+    assert_int_equal(kill(world_worker_pid(w, first), SIGUSR1), 0);
     world_wait(w, wide, OD_JOB_SUCCEEDED, 1);
     world_wait(w, narrow, OD_JOB_SUCCEEDED, 1);
-    assert_query(w, "SELECT job FROM events WHERE data LIKE '%\"starting\"%' ORDER BY id", "1 2 3");
+    world_assert_query(w, "SELECT job FROM events WHERE data LIKE '%\"starting\"%' ORDER BY id",
+                       "1 2 3");
 }
 
 static void priority_comes_before_age(void **state) {
@@ -171,10 +159,11 @@ static void priority_comes_before_age(void **state) {
     int64_t third =
         world_submit(w, "succeed", "\"resources\": {\"threads\": 2}, \"queue\": {\"priority\": 1}");
     world_wait(w, first, OD_JOB_RUNNING, 1);
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, second, OD_JOB_SUCCEEDED, 1);
     world_wait(w, third, OD_JOB_SUCCEEDED, 1);
-    assert_query(w, "SELECT job FROM events WHERE data LIKE '%\"starting\"%' ORDER BY id", "1 3 2");
+    world_assert_query(w, "SELECT job FROM events WHERE data LIKE '%\"starting\"%' ORDER BY id",
+                       "1 3 2");
 }
 
 static void a_job_waits_for_those_it_follows(void **state) {
@@ -184,7 +173,7 @@ static void a_job_waits_for_those_it_follows(void **state) {
     int64_t second = world_submit(w, "succeed", "\"queue\": {\"after\": [1]}");
     world_wait(w, first, OD_JOB_RUNNING, 1);
     world_assert_states(w, second, "queued");
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, second, OD_JOB_SUCCEEDED, 1);
     int64_t third = world_submit(w, "succeed", "\"queue\": {\"after\": [1, 2]}");
     world_wait(w, third, OD_JOB_SUCCEEDED, 1);
@@ -210,7 +199,7 @@ static void unknown_jobs_to_follow_are_refused(void **state) {
     world *w = *state;
     world_start(w, NULL);
     assert_int_equal(world_submit(w, "succeed", "\"queue\": {\"after\": [1]}"), OD_E_INVALID);
-    assert_query(w, "SELECT count(*) FROM jobs", "0");
+    world_assert_query(w, "SELECT count(*) FROM jobs", "0");
 }
 
 // --- what people ask -----------------------------------------------------------------------
@@ -246,7 +235,7 @@ static void a_queued_job_is_cancelled_at_once(void **state) {
     assert_int_equal(world_ask(w, second, OD_QUEUE_CANCEL), OD_OK);
     world_assert_states(w, second, "queued cancelled");
     world_wait(w, first, OD_JOB_RUNNING, 1);
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, first, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, second, "queued cancelled"); // it was not started in spite of that
 }
@@ -275,8 +264,8 @@ static void a_job_is_paused_and_resumed(void **state) {
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, id,
                         "queued starting running pausing paused queued starting running succeeded");
-    assert_query(w, CURVE, "1 2 3 4 5 6");
-    assert_query(w, "SELECT crashes FROM jobs", "0");
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, "SELECT crashes FROM jobs", "0");
 }
 
 static void a_cancelled_job_is_tried_again(void **state) {
@@ -297,7 +286,7 @@ static void a_worker_stopped_by_others_goes_on(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "wait", "\"queue\": {\"retries\": 0}");
     world_wait(w, id, OD_JOB_RUNNING, 1);
-    kill(worker_pid(w, id), SIGTERM);
+    kill(world_worker_pid(w, id), SIGTERM);
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, id, "queued starting running queued starting running succeeded");
 }
@@ -360,11 +349,12 @@ static void an_ended_job_is_deleted_with_its_files(void **state) {
     wait_for_removals(w);
     assert_int_equal(od_rundir_path(path, w->folder, id, "", NULL), OD_OK);
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_query(w,
-                 "SELECT count(*) FROM jobs UNION ALL SELECT count(*) FROM points UNION ALL"
-                 " SELECT count(*) FROM events UNION ALL SELECT count(*) FROM removals UNION ALL"
-                 " SELECT count(*) FROM attempts UNION ALL SELECT count(*) FROM series",
-                 "0 0 0 0 0 0");
+    world_assert_query(
+        w,
+        "SELECT count(*) FROM jobs UNION ALL SELECT count(*) FROM points UNION ALL"
+        " SELECT count(*) FROM events UNION ALL SELECT count(*) FROM removals UNION ALL"
+        " SELECT count(*) FROM attempts UNION ALL SELECT count(*) FROM series",
+        "0 0 0 0 0 0");
     assert_int_equal(world_submit(w, "succeed", ""), id + 1); // numbers are not reused
 }
 
@@ -426,7 +416,7 @@ static void a_cancel_that_overtakes_a_start_gives_the_slots_back(void **state) {
     int64_t first = world_submit(w, "wait", "\"resources\": {\"threads\": 2}");
     int64_t second = world_submit(w, "succeed", "");
     world_wait(w, first, OD_JOB_RUNNING, 1);
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, second, OD_JOB_CANCELLED, 1);
     int64_t third = world_submit(w, "succeed", "\"resources\": {\"threads\": 2}");
     world_wait(w, third, OD_JOB_SUCCEEDED, 1);
@@ -438,12 +428,13 @@ static void an_experiment_is_made_with_all_its_jobs_or_not_at_all(void **state) 
     world *w = *state;
     world_start(w, NULL);
     assert_int_equal(submit(w, WIDE, NULL).status, OD_E_INVALID);
-    assert_query(w, "SELECT count(*) FROM jobs UNION ALL SELECT count(*) FROM experiments", "0 0");
+    world_assert_query(w, "SELECT count(*) FROM jobs UNION ALL SELECT count(*) FROM experiments",
+                       "0 0");
     outcome good = submit(w, SPEC, NULL);
     assert_int_equal(good.status, OD_OK);
     assert_int_equal(good.result.count, 2);
     assert_int_equal(good.result.id, good.result.experiment);
-    assert_query(w, "SELECT experiment FROM jobs", "1 1");
+    world_assert_query(w, "SELECT experiment FROM jobs", "1 1");
     world_wait(w, 2, OD_JOB_SUCCEEDED, 1);
 }
 
@@ -458,7 +449,7 @@ static void a_key_makes_a_request_happen_once(void **state) {
     assert_true(second.result.replayed);
     assert_int_equal(second.result.id, first.result.id);
     assert_int_equal(submit(w, SPEC, &other_body).status, OD_E_EXISTS);
-    assert_query(w, "SELECT count(*) FROM jobs", "2");
+    world_assert_query(w, "SELECT count(*) FROM jobs", "2");
 }
 
 static od_status say_hello(sqlite3 *db, int64_t id, char **out, od_error *error) {
@@ -502,7 +493,7 @@ static void an_answer_that_cannot_be_made_undoes_the_job(void **state) {
     world_wait(w, world_submit(w, "succeed", ""), OD_JOB_SUCCEEDED, 1);
     od_queue_submit(w->queue, &request, on_submitted, &o);
     assert_int_equal(wait_for(w, &o), OD_E_INTERNAL);
-    assert_query(w, "SELECT id FROM jobs", "1");
+    world_assert_query(w, "SELECT id FROM jobs", "1");
 }
 
 static void a_deletion_that_was_cut_off_is_finished_by_the_next_start(void **state) {
@@ -528,7 +519,7 @@ static void a_new_daemon_adopts_a_living_worker(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "wait", "");
     world_wait(w, id, OD_JOB_RUNNING, 1);
-    pid_t pid = worker_pid(w, id);
+    pid_t pid = world_worker_pid(w, id);
     world_stop(w);
     assert_int_equal(kill(pid, 0), 0);
     world_start(w, NULL);
@@ -536,9 +527,9 @@ static void a_new_daemon_adopts_a_living_worker(void **state) {
     kill(pid, SIGUSR1);
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, id, "queued starting running succeeded");
-    assert_query(w, CURVE, "1 2 3 4 5 6");
-    assert_query(w, "SELECT count(*) FROM points", "6");
-    assert_query(w, "SELECT count(*) FROM attempts", "1");
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, "SELECT count(*) FROM points", "6");
+    world_assert_query(w, "SELECT count(*) FROM attempts", "1");
 }
 
 static void a_new_daemon_reads_what_it_missed(void **state) {
@@ -546,7 +537,7 @@ static void a_new_daemon_reads_what_it_missed(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "wait", "");
     world_wait(w, id, OD_JOB_RUNNING, 1);
-    pid_t pid = worker_pid(w, id);
+    pid_t pid = world_worker_pid(w, id);
     world_stop(w);
     kill(pid, SIGUSR1);
     alarm(60);
@@ -558,7 +549,7 @@ static void a_new_daemon_reads_what_it_missed(void **state) {
     od_job job = world_job(w, id);
     assert_int_equal(job.state, OD_JOB_SUCCEEDED);
     od_job_fini(&job);
-    assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
 }
 
 static void a_new_daemon_retries_what_crashed_meanwhile(void **state) {
@@ -566,13 +557,13 @@ static void a_new_daemon_retries_what_crashed_meanwhile(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "wait", "\"queue\": {\"retries\": 1}");
     world_wait(w, id, OD_JOB_RUNNING, 1);
-    pid_t pid = worker_pid(w, id);
+    pid_t pid = world_worker_pid(w, id);
     world_stop(w);
     kill(pid, SIGKILL);
     world_start(w, NULL);
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
-    assert_query(w, "SELECT crashes FROM jobs", "1");
-    assert_query(w, CURVE, "1 2 3 4 5 6");
+    world_assert_query(w, "SELECT crashes FROM jobs", "1");
+    world_assert_query(w, CURVE, "1 2 3 4 5 6");
 }
 
 static void a_new_daemon_cancels_an_adopted_worker(void **state) {
@@ -635,7 +626,7 @@ static void a_cancel_while_the_end_cannot_be_stored(void **state) {
     assert_int_equal(world_write(w, run_script, trigger), OD_OK);
     assert_int_equal(pipe2(log, O_NONBLOCK), 0);
     dup2(log[1], STDERR_FILENO);
-    kill(worker_pid(w, id), SIGUSR1);
+    kill(world_worker_pid(w, id), SIGUSR1);
     wait_for_log(w, log[0], "cannot store a job's end; trying again");
     dup2(before, STDERR_FILENO);
     assert_int_equal(world_ask(w, id, OD_QUEUE_CANCEL), OD_OK);
@@ -665,7 +656,7 @@ static void a_start_that_never_happened_is_no_crash(void **state) {
     int64_t first = world_submit(w, "wait", "\"resources\": {\"threads\": 2}");
     int64_t second = world_submit(w, "succeed", "\"queue\": {\"retries\": 0}");
     world_wait(w, first, OD_JOB_RUNNING, 1);
-    pid_t pid = worker_pid(w, first);
+    pid_t pid = world_worker_pid(w, first);
     world_stop(w);
     world_open_store(w);
     assert_int_equal(world_write(w, pretend_starting, NULL), OD_OK);
@@ -673,8 +664,8 @@ static void a_start_that_never_happened_is_no_crash(void **state) {
     world_assert_states(w, second, "queued queued");
     kill(pid, SIGUSR1);
     world_wait(w, second, OD_JOB_SUCCEEDED, 1);
-    assert_query(w, "SELECT crashes FROM jobs WHERE id = 2", "0");
-    assert_query(w, "SELECT attempt FROM attempts WHERE job = 2", "1 2");
+    world_assert_query(w, "SELECT crashes FROM jobs WHERE id = 2", "0");
+    world_assert_query(w, "SELECT attempt FROM attempts WHERE job = 2", "1 2");
 }
 
 static void jobs_in_the_queue_survive_a_restart(void **state) {
@@ -684,7 +675,7 @@ static void jobs_in_the_queue_survive_a_restart(void **state) {
     int64_t second = world_submit(w, "succeed", "\"queue\": {\"after\": [1]}");
     int64_t third = world_submit(w, "succeed", "\"queue\": {\"priority\": -1}");
     world_wait(w, first, OD_JOB_RUNNING, 1);
-    pid_t pid = worker_pid(w, first);
+    pid_t pid = world_worker_pid(w, first);
     world_stop(w);
     world_start(w, NULL);
     kill(pid, SIGUSR1);

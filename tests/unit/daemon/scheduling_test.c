@@ -18,12 +18,6 @@
 #define STARTS "SELECT job FROM events WHERE data LIKE '%\"starting\"%' ORDER BY id"
 #define BOTH_SLOTS "\"resources\": {\"threads\": 2}"
 
-static void assert_query(world *w, const char *sql, const char *expected) {
-    char *text = world_query(w, sql);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 static void assert_reason(world *w, int64_t id, const char *code, const char *part) {
     od_job job = world_job(w, id);
     assert_non_null(job.reason);
@@ -32,13 +26,6 @@ static void assert_reason(world *w, int64_t id, const char *code, const char *pa
         fail_msg("\"%s\" is not in \"%s\"", part, job.reason);
     }
     od_job_fini(&job);
-}
-
-static pid_t worker_pid(world *w, int64_t id) {
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT pid FROM attempts WHERE job = %d ORDER BY attempt DESC",
-             (int)id);
-    return world_query_int(w, sql);
 }
 
 static int64_t start_waiting(world *w, const char *more) {
@@ -59,10 +46,10 @@ static void memory_is_held_from_start_to_end(void **state) {
     assert_int_equal(cpu->slots_free, 1);
     assert_int_equal(cpu->memory_free_bytes, 400);
     world_assert_states(w, second, "queued");
-    kill(worker_pid(w, first), SIGUSR1);
+    kill(world_worker_pid(w, first), SIGUSR1);
     world_wait(w, second, OD_JOB_SUCCEEDED, 1);
     assert_int_equal(cpu->memory_free_bytes, 1000);
-    assert_query(w, "SELECT count(*) FROM attempts WHERE devices = 'cpu'", "2");
+    world_assert_query(w, "SELECT count(*) FROM attempts WHERE devices = 'cpu'", "2");
 }
 
 static void a_run_that_never_fits_the_memory_is_refused(void **state) {
@@ -70,7 +57,7 @@ static void a_run_that_never_fits_the_memory_is_refused(void **state) {
     world_start(w, NULL);
     w->plan = "{\"steps\": 6, \"memory_bytes\": 1001}";
     assert_int_equal(world_submit(w, "succeed", ""), OD_E_INVALID);
-    assert_query(w, "SELECT count(*) FROM jobs", "0");
+    world_assert_query(w, "SELECT count(*) FROM jobs", "0");
     w->plan = "{\"steps\": 6, \"memory_bytes\": 1000}";
     world_wait(w, world_submit(w, "succeed", ""), OD_JOB_SUCCEEDED, 1);
 }
@@ -154,7 +141,7 @@ static void pairs_run_next_to_each_other(void **state) {
                                        .experiment_vary = "{}"};
     od_queue_submit(w->queue, &request, ignore, NULL);
     world_wait(w, 4, OD_JOB_SUCCEEDED, 1);
-    assert_query(w, STARTS, "1 3 2 4");
+    world_assert_query(w, STARTS, "1 3 2 4");
 }
 
 // --- preemption ----------------------------------------------------------------------------
@@ -168,9 +155,9 @@ static void a_run_makes_room_and_goes_on_afterwards(void **state) {
     int64_t high = world_submit(w, "succeed", BOTH_SLOTS ", \"queue\": {\"priority\": 1}");
     world_wait(w, next, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, low, "queued starting running queued starting running succeeded");
-    assert_query(w, STARTS, "1 3 1 2"); // its place among its equals is that of its age
-    assert_query(w, "SELECT crashes FROM jobs WHERE id = 1", "0");
-    assert_query(w, "SELECT end_code = 'preempted' FROM attempts WHERE job = 1", "1 0");
+    world_assert_query(w, STARTS, "1 3 1 2"); // its place among its equals is that of its age
+    world_assert_query(w, "SELECT crashes FROM jobs WHERE id = 1", "0");
+    world_assert_query(w, "SELECT end_code = 'preempted' FROM attempts WHERE job = 1", "1 0");
     (void)high;
 }
 
@@ -184,7 +171,7 @@ static void a_run_that_does_not_make_room_is_killed_and_no_crash(void **state) {
     int64_t high = world_submit(w, "succeed", BOTH_SLOTS ", \"queue\": {\"priority\": 1}");
     world_wait(w, high, OD_JOB_SUCCEEDED, 1);
     world_wait(w, low, OD_JOB_RUNNING, 2);
-    assert_query(w, "SELECT crashes FROM jobs WHERE id = 1", "0");
+    world_assert_query(w, "SELECT crashes FROM jobs WHERE id = 1", "0");
     world_ask(w, low, OD_QUEUE_CANCEL);
     world_wait(w, low, OD_JOB_CANCELLED, 1);
 }
@@ -194,7 +181,7 @@ static void without_the_option_nobody_makes_room(void **state) {
     world_start(w, NULL);
     int64_t low = start_waiting(w, BOTH_SLOTS);
     int64_t high = world_submit(w, "succeed", "\"queue\": {\"priority\": 1}");
-    kill(worker_pid(w, low), SIGUSR1);
+    kill(world_worker_pid(w, low), SIGUSR1);
     world_wait(w, high, OD_JOB_SUCCEEDED, 1);
     world_assert_states(w, low, "queued starting running succeeded");
 }
@@ -208,7 +195,7 @@ static void a_time_limit_ends_a_run_with_a_checkpoint(void **state) {
     world_wait(w, id, OD_JOB_FAILED, 1);
     world_assert_states(w, id, "queued starting running failed");
     assert_reason(w, id, "time_limit", "reached its time limit of 1 s at step 3 of 6");
-    assert_query(w, "SELECT ran_ms >= 1000 FROM jobs", "1");
+    world_assert_query(w, "SELECT ran_ms >= 1000 FROM jobs", "1");
     // Another try has all of it again.
     assert_int_equal(world_ask(w, id, OD_QUEUE_RETRY), OD_OK);
     world_wait(w, id, OD_JOB_SUCCEEDED, 1);
@@ -240,19 +227,20 @@ static void a_crash_is_followed_by_a_pause_that_doubles(void **state) {
     world_start(w, NULL);
     int64_t id = world_submit(w, "doomed", "\"queue\": {\"retries\": 2}");
     world_wait(w, id, OD_JOB_FAILED, 1);
-    assert_query(w,
-                 "SELECT b.started_at_ms - a.ended_at_ms >= 150 * a.attempt FROM attempts a JOIN"
-                 " attempts b ON b.attempt = a.attempt + 1",
-                 "1 1");
+    world_assert_query(
+        w,
+        "SELECT b.started_at_ms - a.ended_at_ms >= 150 * a.attempt FROM attempts a JOIN"
+        " attempts b ON b.attempt = a.attempt + 1",
+        "1 1");
     assert_reason(w, id, "crashed", "attempt 3 was killed by signal 9");
-    assert_query(w, "SELECT count(*) FROM attempts WHERE end_code = 'crashed'", "3");
+    world_assert_query(w, "SELECT count(*) FROM attempts WHERE end_code = 'crashed'", "3");
 }
 
 static void another_boot_is_named(void **state) {
     world *w = *state;
     world_start(w, NULL);
     int64_t id = start_waiting(w, "\"queue\": {\"retries\": 0}");
-    pid_t pid = worker_pid(w, id);
+    pid_t pid = world_worker_pid(w, id);
     world_stop(w);
     kill(pid, SIGKILL);
     w->boot_id = "another";
@@ -274,7 +262,7 @@ static void a_free_lock_is_dead_whoever_has_the_pid(void **state) {
     world *w = *state;
     world_start(w, NULL);
     int64_t id = start_waiting(w, "\"queue\": {\"retries\": 0}");
-    pid_t pid = worker_pid(w, id);
+    pid_t pid = world_worker_pid(w, id);
     assert_int_equal(world_write(w, take_our_pid, NULL), OD_OK);
     world_stop(w);
     siginfo_t info;

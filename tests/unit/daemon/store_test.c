@@ -20,12 +20,6 @@
 
 enum { MANY = 2000 };
 
-static void assert_query(world *w, const char *sql, const char *expected) {
-    char *text = world_query(w, sql);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 // --- groups and savepoints -----------------------------------------------------------------
 
 typedef struct note {
@@ -67,8 +61,8 @@ static void every_write_is_done_in_order_and_failures_undo_only_themselves(void 
         assert_int_equal(notes[i].place, i);
         assert_int_equal(notes[i].status, notes[i].fail ? OD_E_INVALID : OD_OK);
     }
-    assert_query(w, "SELECT count(*) FROM removals", "1800");
-    assert_query(w, "SELECT count(*) FROM removals WHERE job % 10 = 4", "0");
+    world_assert_query(w, "SELECT count(*) FROM removals", "1800");
+    world_assert_query(w, "SELECT count(*) FROM removals WHERE job % 10 = 4", "0");
 }
 
 static void a_constraint_undoes_the_whole_task(void **state) {
@@ -77,7 +71,7 @@ static void a_constraint_undoes_the_whole_task(void **state) {
     note first = {.value = 5, .order = &order};
     assert_int_equal(world_write(w, insert_note, &first), OD_OK);
     assert_int_equal(world_write(w, insert_note, &first), OD_E_DATABASE);
-    assert_query(w, "SELECT job FROM removals", "5");
+    world_assert_query(w, "SELECT job FROM removals", "5");
 }
 
 static od_status write_from_a_reader(sqlite3 *db, void *ctx, od_error *error) {
@@ -88,7 +82,7 @@ static void readers_cannot_write(void **state) {
     world *w = *state;
     note n = {.value = 7};
     assert_int_equal(world_read(w, write_from_a_reader, &n), OD_E_IO);
-    assert_query(w, "SELECT count(*) FROM removals", "0");
+    world_assert_query(w, "SELECT count(*) FROM removals", "0");
 }
 
 static void what_was_committed_is_there_after_reopening(void **state) {
@@ -100,8 +94,8 @@ static void what_was_committed_is_there_after_reopening(void **state) {
     assert_int_equal(order, 1);
     assert_int_equal(n.status, OD_OK);
     world_open_store(w);
-    assert_query(w, "SELECT job FROM removals", "9");
-    assert_query(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check", "1");
+    world_assert_query(w, "SELECT job FROM removals", "9");
+    world_assert_query(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check", "1");
 }
 
 // --- reads are of one moment ---------------------------------------------------------------
@@ -141,7 +135,7 @@ static void a_read_does_not_see_later_commits(void **state) {
     }
     assert_int_equal(s.before, 0);
     assert_int_equal(s.after, 0);
-    assert_query(w, "SELECT count(*) FROM removals", "1");
+    world_assert_query(w, "SELECT count(*) FROM removals", "1");
     uv_barrier_destroy(&s.barrier);
 }
 
@@ -176,7 +170,7 @@ static void a_full_disk_fails_the_write_and_the_next_one_works(void **state) {
     snprintf(expected, sizeof expected, "%s%s%s", before.status == OD_OK ? "1" : "",
              before.status == OD_OK && after.status == OD_OK ? " " : "",
              after.status == OD_OK ? "2" : "");
-    assert_query(w, "SELECT job FROM removals ORDER BY job", expected);
+    world_assert_query(w, "SELECT job FROM removals ORDER BY job", expected);
     note last = {.value = 3, .order = &order};
     assert_int_equal(world_write(w, insert_note, &last), OD_OK);
 }
@@ -266,10 +260,10 @@ static void a_database_of_version_1_is_read(void **state) {
     assert_int_equal(job.attempt, 2);
     assert_int_equal(job.tail_offset, 4096);
     od_job_fini(&job);
-    assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
+    world_assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
     assert_is_newest(w);
     // An answer that was given before the whole of it was kept.
-    assert_query(w, "SELECT response FROM idempotency WHERE body IS NULL", "3");
+    world_assert_query(w, "SELECT response FROM idempotency WHERE body IS NULL", "3");
 }
 
 static void a_database_of_version_2_is_read(void **state) {
@@ -277,9 +271,9 @@ static void a_database_of_version_2_is_read(void **state) {
     put_version(w, OD_TEST_FIXTURES "/orthod-v2.sql");
     world_open_store(w);
     assert_is_newest(w);
-    assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
-    assert_query(w, "SELECT loose FROM series", "0");
-    assert_query(w, "SELECT response FROM idempotency WHERE body IS NOT NULL", "3");
+    world_assert_query(w, "SELECT step FROM points ORDER BY attempt, step", "1 2 3 3 4");
+    world_assert_query(w, "SELECT loose FROM series", "0");
+    world_assert_query(w, "SELECT response FROM idempotency WHERE body IS NOT NULL", "3");
 }
 
 static void a_database_of_version_3_is_read(void **state) {
@@ -292,8 +286,9 @@ static void a_database_of_version_3_is_read(void **state) {
     assert_int_equal(job.age, 0);
     assert_null(job.reason_code);
     od_job_fini(&job);
-    assert_query(w, "SELECT attempt FROM attempts WHERE devices = '' AND end_code IS NULL", "1 2");
-    assert_query(w, "SELECT count(*) FROM drained", "0");
+    world_assert_query(w, "SELECT attempt FROM attempts WHERE devices = '' AND end_code IS NULL",
+                       "1 2");
+    world_assert_query(w, "SELECT count(*) FROM drained", "0");
 }
 
 static void a_database_of_version_4_is_read(void **state) {
@@ -305,7 +300,7 @@ static void a_database_of_version_4_is_read(void **state) {
     assert_int_equal(job.revision, 1);
     assert_int_equal(job.ran_ms, 7);
     od_job_fini(&job);
-    assert_query(w, "SELECT count(*) FROM drained", "1");
+    world_assert_query(w, "SELECT count(*) FROM drained", "1");
 }
 
 static void an_old_version_is_kept_before_its_upgrade(void **state) {
@@ -389,7 +384,7 @@ static void a_database_of_before_frees_its_space_too(void **state) {
     world *w = *state;
     put_version(w, OD_TEST_FIXTURES "/orthod-v2.sql");
     world_open_store(w);
-    assert_query(w, "SELECT auto_vacuum FROM pragma_auto_vacuum", "2");
+    world_assert_query(w, "SELECT auto_vacuum FROM pragma_auto_vacuum", "2");
 }
 
 int main(void) {

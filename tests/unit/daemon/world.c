@@ -314,3 +314,16 @@ int world_query_int(world *w, const char *sql) {
     free(text);
     return (int)value;
 }
+
+void world_assert_query(world *w, const char *sql, const char *expected) {
+    char *text = world_query(w, sql);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+pid_t world_worker_pid(world *w, int64_t job) {
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT pid FROM attempts WHERE job = %d ORDER BY attempt DESC",
+             (int)job);
+    return world_query_int(w, sql);
+}

@@ -9,6 +9,7 @@
 #include "daemon/store/store.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum { WORLD_STATES_MAX = 256 };
 
@@ -65,6 +66,10 @@ void world_assert_states(const world *w, int64_t job, const char *states);
 char *world_query(world *w, const char *sql);
 // The first of them, which must be there and be no less than 0.
 int world_query_int(world *w, const char *sql);
+// Compares all of them with expected.
+void world_assert_query(world *w, const char *sql, const char *expected);
+// The process of the job's newest attempt.
+pid_t world_worker_pid(world *w, int64_t job);
 // The path of the fake worker.
 const char *world_fake_worker(void);
 
